@@ -1,0 +1,96 @@
+package directory
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+)
+
+// Subscription is an Azure subscription of a tenant.
+type Subscription struct {
+	ID          string
+	TenantID    string
+	DisplayName string
+	State       string // Enabled
+}
+
+// Subscriptions keeps subscriptions.
+type Subscriptions interface {
+	PutSubscription(ctx context.Context, s Subscription) error
+	Subscription(ctx context.Context, id string) (Subscription, error)
+	Subscriptions(ctx context.Context, tenant string) ([]Subscription, error) // by ID
+}
+
+// Resource is an ARM resource or resource group. ID is the path as first written; lookups and prefixes
+// ignore case. Body is the stored representation without id, name, type, location and tags.
+type Resource struct {
+	ID           string
+	Subscription string
+	Type         string // Microsoft.Network/virtualNetworks
+	Name         string
+	Location     string
+	Tags         map[string]string
+	Body         json.RawMessage
+	CreatedAt    time.Time
+	Version      int64
+}
+
+// Resources keeps ARM resources.
+type Resources interface {
+	// PutResource creates or replaces by ID and reports which; CreatedAt and the ID's spelling stay.
+	PutResource(ctx context.Context, r Resource) (created bool, err error)
+	Resource(ctx context.Context, id string) (Resource, error)
+	// DeleteResource removes a resource and everything below its path.
+	DeleteResource(ctx context.Context, id string) error
+	// Resources lists those of a type below a scope, by ID in lower case.
+	Resources(ctx context.Context, scope, resourceType, after string, limit int) ([]Resource, error)
+}
+
+// Permissions of a role definition: actions with * wildcards, compared in any case.
+type Permissions struct {
+	Actions        []string `json:"actions"`
+	NotActions     []string `json:"notActions"`
+	DataActions    []string `json:"dataActions"`
+	NotDataActions []string `json:"notDataActions"`
+}
+
+// RoleDefinition is an Azure role. Built-in ones are the surface's table; the store keeps custom ones.
+type RoleDefinition struct {
+	ID               string // GUID
+	TenantID         string
+	Name             string // roleName, unique in the tenant
+	Description      string
+	Permissions      []Permissions
+	AssignableScopes []string
+	CreatedAt        time.Time
+	UpdatedAt        time.Time
+	CreatedBy        string
+}
+
+// RoleAssignment grants a role definition to a principal at a scope; (scope, principal, role) is unique.
+type RoleAssignment struct {
+	ID               string // GUID
+	TenantID         string
+	Scope            string // "/subscriptions/…", compared in any case
+	RoleDefinitionID string // GUID
+	PrincipalID      string
+	PrincipalType    string
+	Description      *string
+	Condition        *string
+	ConditionVersion *string
+	CreatedAt        time.Time
+	CreatedBy        string
+}
+
+// Roles keeps custom role definitions and role assignments.
+type Roles interface {
+	PutRoleDefinition(ctx context.Context, d RoleDefinition) error
+	RoleDefinitions(ctx context.Context, tenant string) ([]RoleDefinition, error) // by ID
+	DeleteRoleDefinition(ctx context.Context, tenant, id string) error
+	// AssignRole adds an assignment; fault.Conflict for a taken ID or an equal grant.
+	AssignRole(ctx context.Context, a RoleAssignment) error
+	RoleAssignment(ctx context.Context, tenant, id string) (RoleAssignment, error)
+	RemoveRoleAssignment(ctx context.Context, tenant, id string) error
+	RoleAssignments(ctx context.Context, tenant string) ([]RoleAssignment, error)                         // by ID
+	RoleAssignmentsOf(ctx context.Context, tenant string, principals ...string) ([]RoleAssignment, error) // by ID
+}

@@ -1,0 +1,36 @@
+#!/usr/bin/env bash
+# Installs the real clients that the tests run, from Debian's packages and the npm registry, where they
+# are missing. Without root it installs nothing from Debian: the tests that need a missing client then skip with their
+# reason, or fail when CI=true.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+missing=()
+need() { [ -e "$1" ] || missing+=("$2"); }
+need /usr/bin/aws awscli
+need /usr/bin/az azure-cli
+need /usr/lib/python3/dist-packages/boto3 python3-boto3
+need /usr/lib/python3/dist-packages/msal python3-msal
+need /usr/lib/python3/dist-packages/azure/identity python3-azure
+compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null || missing+=(postgresql)
+
+if [ ${#missing[@]} -gt 0 ]; then
+	if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+		echo "installing from Debian: ${missing[*]}"
+		export DEBIAN_FRONTEND=noninteractive
+		apt-get update -q >/dev/null
+		apt-get install -y -q --no-install-recommends "${missing[@]}" >/dev/null
+	else
+		echo "not installed (no root): ${missing[*]}" >&2
+	fi
+fi
+
+if command -v npm >/dev/null; then
+	if ! [ -d clients/node/node_modules ] || [ clients/node/package-lock.json -nt clients/node/node_modules ]; then
+		echo "installing from npm: clients/node"
+		npm ci --prefix clients/node --no-audit --no-fund --ignore-scripts --loglevel=error >/dev/null
+		touch clients/node/node_modules
+	fi
+else
+	echo "npm is not installed: the Node clients will not be tested" >&2
+fi
