@@ -1,0 +1,6 @@
+// Package clients holds the tests by clients that nobody here wrote: the aws CLI, boto3, az, MSAL for
+// Python, azidentity and MSAL for Go, @azure/identity and the AWS SDKs, unmodified, against a real
+// `treaty serve` process and through its proxy, under the clouds' own names.
+//
+// Each test asserts on decoded content. There is no code here but tests.
+package clients

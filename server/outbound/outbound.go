@@ -1,0 +1,200 @@
+// Package outbound is the server's one way out: it fetches the documents of issuers that somebody trusts.
+//
+// It owns the limits (time, size, redirects) and the address policy, which looks at the address dialled,
+// after name resolution, so that a name cannot lead into the machine's own network. Documents of the
+// server's own issuers are read in process. Which issuer may be asked at all is the caller's decision.
+package outbound
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/treatyfed/treaty/core/fault"
+	"github.com/treatyfed/treaty/server/inprocess"
+)
+
+// Limits of one document.
+const (
+	maxDocument    = 512 << 10 // the largest JWKS known (several x5c chains) stays under 64 KiB
+	maxRedirects   = 3
+	DefaultTimeout = 5 * time.Second
+)
+
+// Policy says which addresses may be reached.
+type Policy struct {
+	hosts    map[string]bool
+	prefixes []netip.Prefix
+	// Refused says why a host name may not be asked, "" when it may; nil refuses none.
+	Refused func(host string) string
+}
+
+// private are the ranges that are refused unless allowed: the IANA special-purpose registries (RFC 6890
+// and successors), where a server finds itself or its own network.
+var private = prefixes("0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "169.254.0.0/16", "172.16.0.0/12", "192.0.0.0/24",
+	"192.168.0.0/16", "198.18.0.0/15", "224.0.0.0/3", "::/128", "64:ff9b::/96", "64:ff9b:1::/48", "fc00::/7", "fe80::/10", "ff00::/8",
+	"2002::/16", "2001::/32", "168.63.129.16/32")
+
+var loopback = prefixes("127.0.0.0/8", "::1/128")
+
+func prefixes(list ...string) (out []netip.Prefix) {
+	for _, s := range list {
+		out = append(out, netip.MustParsePrefix(s))
+	}
+	return out
+}
+
+// NewPolicy reads an allow list: CIDR ranges, addresses, host names, "loopback", "private".
+func NewPolicy(allow []string) (*Policy, error) {
+	p := &Policy{hosts: map[string]bool{}}
+	for _, a := range allow {
+		if a == "loopback" {
+			p.prefixes = append(p.prefixes, loopback...)
+			p.hosts["localhost"] = true
+		} else if a == "private" {
+			p.prefixes = append(p.prefixes, private...)
+		} else if n, err := netip.ParsePrefix(a); err == nil {
+			p.prefixes = append(p.prefixes, n.Masked())
+		} else if addr, err := netip.ParseAddr(a); err == nil {
+			p.prefixes = append(p.prefixes, netip.PrefixFrom(addr.Unmap(), addr.Unmap().BitLen()))
+		} else if strings.ContainsAny(a, " /:") || a == "" {
+			return nil, fmt.Errorf("%q is no range, address or host name", a)
+		} else {
+			p.hosts[strings.ToLower(a)] = true
+		}
+	}
+	return p, nil
+}
+
+// Admits reports whether an address may be dialled for a host name.
+func (p *Policy) Admits(host string, a netip.Addr) bool {
+	if p.hosts[strings.ToLower(host)] {
+		return true
+	}
+	a = a.Unmap().WithZone("")
+	if contains(p.prefixes, a) {
+		return true
+	}
+	return !contains(private, a) && !contains(loopback, a)
+}
+
+func contains(list []netip.Prefix, a netip.Addr) bool {
+	for _, n := range list {
+		if n.Contains(a) {
+			return true
+		}
+	}
+	return false
+}
+
+// Client fetches documents. It implements token.Fetcher.
+type Client struct {
+	http    *http.Client
+	policy  *Policy
+	timeout time.Duration
+}
+
+// New makes a client. own gives the handler of a host that this server answers, nil for any other; roots
+// may be nil for the system's.
+func New(policy *Policy, own func(host string) http.Handler, roots *x509.CertPool, timeout time.Duration) *Client {
+	c := &Client{policy: policy, timeout: timeout}
+	network := &http.Transport{
+		DialContext:            c.dial,
+		TLSClientConfig:        &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12},
+		ForceAttemptHTTP2:      true,
+		TLSHandshakeTimeout:    timeout,
+		ResponseHeaderTimeout:  timeout,
+		MaxResponseHeaderBytes: 64 << 10,
+		MaxIdleConns:           16,
+		MaxConnsPerHost:        8,
+		IdleConnTimeout:        30 * time.Second,
+	}
+	c.http = &http.Client{
+		Transport:     &inprocess.Transport{Handler: own, Next: network},
+		CheckRedirect: sameHost,
+	}
+	return c
+}
+
+// Close ends idle connections.
+func (c *Client) Close() { c.http.CloseIdleConnections() }
+
+// Fetch gets an https document of at most 512 KiB; every failure is fault.Unavailable.
+func (c *Client) Fetch(ctx context.Context, address string) ([]byte, error) {
+	op := "fetch " + address
+	u, err := url.Parse(address)
+	if err != nil {
+		return nil, fault.Wrap(fault.Unavailable, op, err)
+	}
+	if u.Scheme != "https" || u.Host == "" || u.User != nil {
+		return nil, fault.New(fault.Unavailable, op, "only https addresses without credentials are fetched")
+	}
+	ctx, cancel := context.WithTimeout(ctx, c.timeout)
+	defer cancel()
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	if err != nil {
+		return nil, fault.Wrap(fault.Unavailable, op, err)
+	}
+	r.Header.Set("Accept", "application/json")
+	r.Header.Set("User-Agent", "treaty")
+	resp, err := c.http.Do(r)
+	if err != nil {
+		return nil, fault.Wrap(fault.Unavailable, op, err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		return nil, fault.New(fault.Unavailable, op, "the answer is "+resp.Status)
+	}
+	b, err := io.ReadAll(io.LimitReader(resp.Body, maxDocument+1))
+	if err != nil {
+		return nil, fault.Wrap(fault.Unavailable, op, err)
+	}
+	if len(b) > maxDocument {
+		return nil, fault.New(fault.Unavailable, op, "the document is larger than 512 KiB")
+	}
+	return b, nil
+}
+
+func sameHost(r *http.Request, via []*http.Request) error {
+	if len(via) > maxRedirects {
+		return fmt.Errorf("more than %d redirects", maxRedirects)
+	}
+	if first := via[0].URL; r.URL.Scheme != "https" || !strings.EqualFold(r.URL.Host, first.Host) {
+		return fmt.Errorf("%s redirects to %s, another host", first.Host, r.URL.Host)
+	}
+	return nil
+}
+
+// dial connects, and refuses by the address that a name resolved to.
+func (c *Client) dial(ctx context.Context, network, address string) (net.Conn, error) {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return nil, err
+	}
+	if c.policy.Refused != nil {
+		if why := c.policy.Refused(host); why != "" {
+			return nil, errors.New(why)
+		}
+	}
+	d := net.Dialer{Timeout: c.timeout, ControlContext: func(_ context.Context, _, resolved string, _ syscall.RawConn) error {
+		a, err := netip.ParseAddrPort(resolved)
+		if err != nil {
+			return err
+		}
+		if !c.policy.Admits(host, a.Addr()) {
+			return fmt.Errorf("%s is at %s, an address that the server may not reach: outbound.allow in the configuration can admit it", host, a.Addr())
+		}
+		return nil
+	}}
+	return d.DialContext(ctx, network, address)
+}
