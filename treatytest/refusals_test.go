@@ -268,7 +268,9 @@ func jwk(f forge) string {
 
 func tamperedClaims(f forge) []attempt {
 	at := func(d time.Duration) int64 { return f.now.Add(d).Unix() }
-	c := func(name string, code int, claims map[string]any) attempt { return client(name, code, f.form(f.token(claims))) }
+	c := func(name string, code int, claims map[string]any) attempt {
+		return client(name, code, f.form(f.token(claims)))
+	}
 	return []attempt{
 		c("expired six minutes ago", 700024, m{"iat": at(-time.Hour), "exp": at(-6 * time.Minute)}),
 		{name: "expired four minutes ago is within tolerance", form: f.form(f.token(m{"iat": at(-time.Hour), "exp": at(-4 * time.Minute)}))},

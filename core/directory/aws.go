@@ -18,21 +18,21 @@ import (
 
 // Account is an AWS account.
 type Account struct {
-	ID        string // twelve digits
-	Name      string
-	CreatedAt time.Time
+	ID        string    `json:"id"` // twelve digits
+	Name      string    `json:"name"`
+	CreatedAt time.Time `json:"createdAt"`
 }
 
 // AccessKey is a long-term key. Principal is the ARN that calls with it: the account's root
 // (arn:aws:iam::ID:root) or an IAM user's; PrincipalID its unique id (for root the account id).
 type AccessKey struct {
-	ID          string // AKIA…, carries the account
-	AccountID   string
-	Principal   string
-	PrincipalID string
-	Secret      credential.Secret // sealed at rest
-	Active      bool
-	CreatedAt   time.Time
+	ID          string            `json:"id"` // AKIA…, carries the account
+	AccountID   string            `json:"accountId"`
+	Principal   string            `json:"principal"`
+	PrincipalID string            `json:"principalId"`
+	Secret      credential.Secret `json:"-"` // sealed at rest
+	Active      bool              `json:"active"`
+	CreatedAt   time.Time         `json:"createdAt"`
 }
 
 // Accounts keeps accounts and access keys.
@@ -47,17 +47,17 @@ type Accounts interface {
 // IdentityPool is a Cognito identity pool. Settings is the rest of the service's own description
 // (providers, login providers, roles, role mappings, principal-tag maps), carried as JSON.
 type IdentityPool struct {
-	ID                   string // REGION:GUID
-	AccountID            string
-	Region               string
-	Name                 string
-	DeveloperProvider    string // "" when none
-	AllowUnauthenticated bool
-	AllowClassic         *bool // nil when never said, which permits the classic flow
-	Tags                 map[string]string
-	Settings             json.RawMessage
-	CreatedAt            time.Time
-	Version              int64 // grows with each update
+	ID                   string            `json:"id"` // REGION:GUID
+	AccountID            string            `json:"accountId"`
+	Region               string            `json:"region"`
+	Name                 string            `json:"name"`
+	DeveloperProvider    string            `json:"developerProvider"` // "" when none
+	AllowUnauthenticated bool              `json:"allowUnauthenticated"`
+	AllowClassic         *bool             `json:"allowClassic"` // nil when never said, which permits the classic flow
+	Tags                 map[string]string `json:"tags"`
+	Settings             json.RawMessage   `json:"settings,omitempty"`
+	CreatedAt            time.Time         `json:"createdAt"`
+	Version              int64             `json:"-"` // grows with each update
 }
 
 // Pools keeps identity pools.
@@ -72,19 +72,19 @@ type Pools interface {
 
 // Login links an identity to a user of a login provider; (pool, Provider, User) is unique.
 type Login struct {
-	Provider string
-	User     string
+	Provider string `json:"provider"`
+	User     string `json:"user"`
 }
 
 // Identity is one identity of a pool.
 type Identity struct {
-	ID         string // REGION:GUID
-	PoolID     string
-	Logins     []Login // by Provider, User
-	Disabled   bool
-	MergedInto string // the surviving identity when Disabled by a merge
-	CreatedAt  time.Time
-	ModifiedAt time.Time
+	ID         string    `json:"id"` // REGION:GUID
+	PoolID     string    `json:"poolId"`
+	Logins     []Login   `json:"logins"` // by Provider, User
+	Disabled   bool      `json:"disabled"`
+	MergedInto string    `json:"mergedInto"` // the surviving identity when Disabled by a merge
+	CreatedAt  time.Time `json:"createdAt"`
+	ModifiedAt time.Time `json:"modifiedAt"`
 }
 
 // Identities keeps identities and their logins.

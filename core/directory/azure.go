@@ -8,10 +8,10 @@ import (
 
 // Subscription is an Azure subscription of a tenant.
 type Subscription struct {
-	ID          string
-	TenantID    string
-	DisplayName string
-	State       string // Enabled
+	ID          string `json:"id"`
+	TenantID    string `json:"tenantId"`
+	DisplayName string `json:"displayName"`
+	State       string `json:"state"` // Enabled
 }
 
 // Subscriptions keeps subscriptions.
@@ -24,15 +24,15 @@ type Subscriptions interface {
 // Resource is an ARM resource or resource group. ID is the path as first written; lookups and prefixes
 // ignore case. Body is the stored representation without id, name, type, location and tags.
 type Resource struct {
-	ID           string
-	Subscription string
-	Type         string // Microsoft.Network/virtualNetworks
-	Name         string
-	Location     string
-	Tags         map[string]string
-	Body         json.RawMessage
-	CreatedAt    time.Time
-	Version      int64
+	ID           string            `json:"id"`
+	Subscription string            `json:"subscription"`
+	Type         string            `json:"type"` // Microsoft.Network/virtualNetworks
+	Name         string            `json:"name"`
+	Location     string            `json:"location"`
+	Tags         map[string]string `json:"tags"`
+	Body         json.RawMessage   `json:"body,omitempty"`
+	CreatedAt    time.Time         `json:"createdAt"`
+	Version      int64             `json:"-"`
 }
 
 // Resources keeps ARM resources.
@@ -56,30 +56,30 @@ type Permissions struct {
 
 // RoleDefinition is an Azure role. Built-in ones are the surface's table; the store keeps custom ones.
 type RoleDefinition struct {
-	ID               string // GUID
-	TenantID         string
-	Name             string // roleName, unique in the tenant
-	Description      string
-	Permissions      []Permissions
-	AssignableScopes []string
-	CreatedAt        time.Time
-	UpdatedAt        time.Time
-	CreatedBy        string
+	ID               string        `json:"id"` // GUID
+	TenantID         string        `json:"tenantId"`
+	Name             string        `json:"name"` // roleName, unique in the tenant
+	Description      string        `json:"description"`
+	Permissions      []Permissions `json:"permissions"`
+	AssignableScopes []string      `json:"assignableScopes"`
+	CreatedAt        time.Time     `json:"createdAt"`
+	UpdatedAt        time.Time     `json:"updatedAt"`
+	CreatedBy        string        `json:"createdBy"`
 }
 
 // RoleAssignment grants a role definition to a principal at a scope; (scope, principal, role) is unique.
 type RoleAssignment struct {
-	ID               string // GUID
-	TenantID         string
-	Scope            string // "/subscriptions/…", compared in any case
-	RoleDefinitionID string // GUID
-	PrincipalID      string
-	PrincipalType    string
-	Description      *string
-	Condition        *string
-	ConditionVersion *string
-	CreatedAt        time.Time
-	CreatedBy        string
+	ID               string    `json:"id"` // GUID
+	TenantID         string    `json:"tenantId"`
+	Scope            string    `json:"scope"`            // "/subscriptions/…", compared in any case
+	RoleDefinitionID string    `json:"roleDefinitionId"` // GUID
+	PrincipalID      string    `json:"principalId"`
+	PrincipalType    string    `json:"principalType"`
+	Description      *string   `json:"description"`
+	Condition        *string   `json:"condition"`
+	ConditionVersion *string   `json:"conditionVersion"`
+	CreatedAt        time.Time `json:"createdAt"`
+	CreatedBy        string    `json:"createdBy"`
 }
 
 // Roles keeps custom role definitions and role assignments.

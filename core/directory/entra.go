@@ -8,11 +8,11 @@ import (
 
 // Tenant is an Entra tenant. Domains are its verified domains, the default one first.
 type Tenant struct {
-	ID          string
-	DisplayName string
-	CountryCode string
-	Domains     []string
-	CreatedAt   time.Time
+	ID          string    `json:"id"`
+	DisplayName string    `json:"displayName"`
+	CountryCode string    `json:"countryCode"`
+	Domains     []string  `json:"domains"`
+	CreatedAt   time.Time `json:"createdAt"`
 }
 
 // Tenants keeps tenants.
@@ -102,6 +102,8 @@ type ServicePrincipal struct {
 	AssignmentRequired bool            `json:"assignmentRequired,omitempty"`
 	TokenVersion       int             `json:"tokenVersion,omitempty"`
 	Roles              []AppRole       `json:"roles,omitempty"`
+	Secrets            []ClientSecret  `json:"secrets,omitempty"`      // its own, beside the application's
+	Certificates       []Certificate   `json:"certificates,omitempty"` // its own, beside the application's
 	Owners             []string        `json:"owners,omitempty"`
 	CreatedAt          time.Time       `json:"createdAt"`
 	Carried            json.RawMessage `json:"carried,omitempty"`

@@ -10,6 +10,7 @@ import (
 	"encoding/json"
 	"math"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -63,6 +64,9 @@ func (c Claims) Time(name string) (t time.Time, ok bool) {
 	case int:
 		f = float64(v)
 	case string:
+		if strings.Trim(v, "0123456789.") != "" { // ParseFloat also knows hexadecimal, inf and nan
+			return t, false
+		}
 		x, err := strconv.ParseFloat(v, 64)
 		if err != nil {
 			return t, false

@@ -17,7 +17,14 @@ type Operator string
 const (
 	Equals   Operator = "equals"   // the claim is a string equal to one of Want, byte for byte
 	Contains Operator = "contains" // the claim is a string equal to, or an array that has, one of Want
-	Matches  Operator = "matches"  // Want[0] is a compiled expression over several claims, see expression.go
+	Matches  Operator = "matches"  // Want[0] is an expression over several claims, see Expression
+)
+
+// Names of the conditions that every exchange knows; a trust may hold others beside them.
+const (
+	IssuerCondition   = "issuer"
+	SubjectCondition  = "subject"
+	AudienceCondition = "audience"
 )
 
 // Condition is one demand on a token.
@@ -33,6 +40,20 @@ type Trust struct {
 	ID         string      `json:"id"`
 	Name       string      `json:"name"`
 	Conditions []Condition `json:"conditions"`
+}
+
+// Federated is the trust of a federated credential: an issuer, a subject or, when subject is empty, an
+// expression, and the audiences one of which the token must have.
+func Federated(id, name, issuer, subject, expression string, audiences []string) Trust {
+	who := Condition{Name: SubjectCondition, Claim: "sub", Operator: Equals, Want: []string{subject}}
+	if subject == "" && expression != "" {
+		who = Condition{Name: SubjectCondition, Operator: Matches, Want: []string{expression}}
+	}
+	return Trust{ID: id, Name: name, Conditions: []Condition{
+		{Name: IssuerCondition, Claim: "iss", Operator: Equals, Want: []string{issuer}},
+		who,
+		{Name: AudienceCondition, Claim: "aud", Operator: Contains, Want: audiences},
+	}}
 }
 
 // Verdict is the outcome of matching one trust: a check for each condition, in order, none left out.

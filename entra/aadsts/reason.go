@@ -81,3 +81,30 @@ func Times(d trust.Decision) []string {
 	}
 	return []string{ISO(d.DecidedAt), ISO(from), ISO(until)}
 }
+
+// KeyNotFound is 700027 for a certificate that the application has not registered. The thumbprint, in
+// upper-case hexadecimal, is left out when "": the key was named by kid alone.
+func KeyNotFound(thumbprint, appID string) *Error {
+	return New(AssertionKey, KeyNotRegistered, ReasonKeyNotFound+used(thumbprint)+portalHint(appID))
+}
+
+// KeyUnfit is 700027 for a registered certificate that is out of its lifetime or did not sign.
+func KeyUnfit(reason, thumbprint string, start, end time.Time, appID string) *Error {
+	const layout = "01/02/2006 15:04:05"
+	found := ", Found key 'Start=" + start.UTC().Format(layout) + ", End=" + end.UTC().Format(layout) + "'"
+	return New(AssertionKey, SignatureFailed, reason+used(thumbprint)+found+portalHint(appID))
+}
+
+func used(thumbprint string) string {
+	if thumbprint == "" {
+		return ""
+	}
+	return ", Thumbprint of key used by client: '" + thumbprint + "'"
+}
+
+func portalHint(appID string) string {
+	return ", Please visit the Azure Portal, Graph Explorer or directly use MS Graph to see configured keys for app Id '" + appID +
+		"'. Review the documentation at https://docs.microsoft.com/en-us/graph/deployments to determine the corresponding service endpoint and" +
+		" https://docs.microsoft.com/en-us/graph/api/application-get?view=graph-rest-1.0&tabs=http to build a query request URL, such as" +
+		" 'https://graph.microsoft.com/beta/applications/" + appID + "'"
+}

@@ -15,6 +15,7 @@ import (
 	"context"
 	"encoding/json"
 	"io"
+	"log/slog"
 	"net/http"
 	"time"
 
@@ -27,7 +28,7 @@ import (
 	"github.com/treatyfed/treaty/wire/rest"
 )
 
-// Service is Azure Resource Manager. All fields but CloudName and LoginURL are needed.
+// Service is Azure Resource Manager. All fields are needed but those that say otherwise.
 type Service struct {
 	Tenants       directory.Tenants
 	Subscriptions directory.Subscriptions
@@ -35,7 +36,7 @@ type Service struct {
 	Roles         directory.Roles
 	Principals    directory.Principals
 	Users         directory.Users
-	Tokens        *token.Verifier // over our own rings, whatever the issuer
+	Tokens        Verifier // over our own rings, whatever the issuer
 	Audit         audit.Recorder
 
 	V1Issuer  func(tenant string) string // https://sts.windows.net/TENANT/
@@ -46,8 +47,14 @@ type Service struct {
 	ARMURL    string                     // https://management.azure.com
 	CloudName string                     // "" is AzureCloud
 
+	Log  *slog.Logger // internal errors; may be nil
 	Now  func() time.Time
 	Rand io.Reader
+}
+
+// Verifier verifies tokens of an issuer that the caller names. Implementation: *token.Verifier.
+type Verifier interface {
+	Verify(ctx context.Context, raw, issuer string) (token.Claims, token.Report, error)
 }
 
 // call is one authenticated request on its way to a handler.
@@ -55,7 +62,8 @@ type call struct {
 	caller   caller
 	target   target
 	base     string // scheme and host of links back to us
-	decision *Decision
+	access   access
+	decision Decision
 }
 
 type callKey struct{}

@@ -16,6 +16,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"os"
 	"strings"
 	"syscall"
 	"time"
@@ -197,4 +198,23 @@ func (c *Client) dial(ctx context.Context, network, address string) (net.Conn, e
 		return nil
 	}}
 	return d.DialContext(ctx, network, address)
+}
+
+// Roots are the system's authorities and those of a PEM file; nil, for the system's alone, without a file.
+func Roots(file string) (*x509.CertPool, error) {
+	if file == "" {
+		return nil, nil
+	}
+	b, err := os.ReadFile(file)
+	if err != nil {
+		return nil, fmt.Errorf("read outbound.ca: %w", err)
+	}
+	pool, err := x509.SystemCertPool()
+	if err != nil {
+		return nil, fmt.Errorf("read the system's authorities: %w", err)
+	}
+	if !pool.AppendCertsFromPEM(b) {
+		return nil, fmt.Errorf("outbound.ca: %s holds no certificate", file)
+	}
+	return pool, nil
 }

@@ -1,0 +1,58 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/google/uuid"
+	"github.com/spf13/cobra"
+
+	"github.com/treatyfed/treaty/cmd/treaty/demo"
+	"github.com/treatyfed/treaty/server"
+)
+
+const demoHelp = `Start a twin in memory and carry out, with the real SDK clients in this process, what Treaty is for: a
+Cognito identity-pool token becomes an Entra access token, which reads Microsoft Graph and Azure; then one
+refusal, with the reason. Each step prints what was done, the decoded tokens and the decision behind the
+answer. Nothing leaves the machine and nothing is kept.`
+
+func (a *app) demo() *cobra.Command {
+	var asJSON bool
+	c := &cobra.Command{
+		Use: "demo", Short: "See it work: the whole exchange, step by step, in memory", Long: demoHelp, Args: noArgs,
+		Example: "  treaty demo\n  treaty demo --json | jq .did",
+		RunE:    func(c *cobra.Command, _ []string) error { return a.runDemo(c.Context(), asJSON) },
+	}
+	c.Flags().BoolVar(&asJSON, "json", false, "print one JSON object a step")
+	return c
+}
+
+func (a *app) runDemo(ctx context.Context, asJSON bool) (err error) {
+	s, err := server.New(ctx, server.Config{Getenv: func(string) string { return "" }, Version: version()})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.Close()) }()
+	who, names, client := s.Credentials(), s.Names(), s.HTTPClient()
+	stage := &demo.Stage{
+		Out: a.stdout, JSON: asJSON, Colour: a.colour(), Client: client,
+		AWS: aws.Config{
+			Region: who.AWS.Region, HTTPClient: client,
+			Credentials: credentials.NewStaticCredentialsProvider(who.AWS.AccessKeyID, who.AWS.SecretAccessKey, ""),
+		},
+		TenantID: who.Azure.TenantID, Subscription: who.Azure.SubscriptionID, AdminID: who.Azure.ClientID, AdminSecret: who.Azure.ClientSecret,
+		GraphURL: names.Graph, ARMURL: names.ARM, Authority: names.Authority,
+		Explain: s.Explain, NewID: uuid.NewString,
+	}
+	if err := (&demo.CognitoToEntra{Stage: stage}).Run(ctx); err != nil {
+		return err
+	}
+	if asJSON {
+		return nil
+	}
+	_, err = fmt.Fprint(a.stdout, "\nThat was a server in memory. To have one for your own tools: treaty serve, then treaty exec --twin -- COMMAND\n")
+	return err
+}

@@ -1,0 +1,126 @@
+package server
+
+import (
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/treatyfed/treaty/core/audit"
+	"github.com/treatyfed/treaty/server/config"
+	"github.com/treatyfed/treaty/server/names"
+)
+
+// Names are the names under which a server answers and issues. In twin mode they are the clouds'; in hub
+// mode everything lies under the public URL:
+//
+//	authority        PUBLIC                      https://login.microsoftonline.com
+//	v2 issuer        PUBLIC/TENANT/v2.0          https://login.microsoftonline.com/TENANT/v2.0
+//	v1 issuer        PUBLIC/TENANT/              https://sts.windows.net/TENANT/
+//	Microsoft Graph  PUBLIC/graph                https://graph.microsoft.com
+//	ARM              PUBLIC/arm                  https://management.azure.com
+//	identity pools   PUBLIC/cognito-identity     https://cognito-identity.amazonaws.com
+//	AWS APIs         PUBLIC                      https://SERVICE.REGION.amazonaws.com
+type Names struct {
+	Authority     string
+	Graph         string
+	ARM           string
+	CognitoIssuer string
+}
+
+// publicNames are Names and the hosts they live on.
+type publicNames struct {
+	Names
+	hub        bool
+	public     string   // the public URL without a slash at its end, "" in twin mode
+	publicHost string   // host:port of it
+	own        []string // host names and addresses that are the server itself, without ports
+	hosts      []string // with ports, as clients see them
+}
+
+func namesOf(c config.Config) (publicNames, error) {
+	n := publicNames{own: append([]string{}, c.TLS.Names...)}
+	host, port, err := net.SplitHostPort(c.Listen)
+	if err != nil {
+		return n, fmt.Errorf("listen: %w", err)
+	}
+	if ip := net.ParseIP(host); host != "" && (ip == nil || !ip.IsUnspecified()) {
+		n.own = append(n.own, host)
+	}
+	for _, h := range append([]string{"localhost", "127.0.0.1"}, n.own...) {
+		if port != "0" {
+			n.hosts = append(n.hosts, strings.ToLower(net.JoinHostPort(h, port)))
+		}
+	}
+	n.Names = Names{
+		Authority: "https://login.microsoftonline.com", Graph: "https://graph.microsoft.com", ARM: "https://management.azure.com",
+		CognitoIssuer: "https://cognito-identity.amazonaws.com",
+	}
+	if !c.Hub() {
+		return n, nil
+	}
+	u, err := url.Parse(c.PublicURL)
+	if err != nil {
+		return n, fmt.Errorf("public_url: %w", err)
+	}
+	n.hub = true
+	n.public = "https://" + strings.ToLower(u.Host)
+	n.publicHost = withPort(u.Host)
+	n.own = append(n.own, u.Hostname())
+	n.hosts = append(n.hosts, strings.ToLower(u.Host))
+	n.Names = Names{Authority: n.public, Graph: n.public + graphPrefix, ARM: n.public + armPrefix, CognitoIssuer: n.public + cognitoPrefix}
+	return n, nil
+}
+
+// v1Issuer is iss of the tenant's v1 tokens.
+func (n publicNames) v1Issuer(tenant string) string {
+	if n.hub {
+		return n.public + "/" + tenant + "/"
+	}
+	return "https://sts.windows.net/" + tenant + "/"
+}
+
+// v2Issuer is iss of the tenant's v2 tokens.
+func (n publicNames) v2Issuer(tenant string) string { return n.Authority + "/" + tenant + "/v2.0" }
+
+// isOwn reports whether a host, with the port of an https URL, is this server's by configuration.
+func (n publicNames) isOwn(hostport string) bool {
+	h := withPort(hostport)
+	for _, own := range n.hosts {
+		if withPort(own) == h {
+			return true
+		}
+	}
+	return false
+}
+
+func withPort(hostport string) string {
+	h := strings.ToLower(hostport)
+	if _, _, err := net.SplitHostPort(h); err == nil {
+		return h
+	}
+	return net.JoinHostPort(strings.Trim(h, "[]"), "443")
+}
+
+// issuerHandler answers the documents of our own issuers to ourselves: a token that we issued is verified
+// like any other, by discovery, but without a network. It is nil for everybody else's.
+func (s *Server) issuerHandler(host string) http.Handler {
+	if !s.answersCloud(host) && (s.names.publicHost == "" || withPort(host) != s.names.publicHost) {
+		return nil
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		// The request that asks is under way with an audit.Request of its own; this one is another.
+		s.route(w, r.WithContext(audit.WithRequest(r.Context(), &audit.Request{ID: s.newID()})))
+	})
+}
+
+// AnswersHost reports whether host:port of an https address is answered by this server: a cloud's name in
+// twin mode, or a name of its own.
+func (s *Server) AnswersHost(hostport string) bool {
+	return s.answersCloud(names.Host(hostport)) || s.names.isOwn(hostport) || s.up.is(hostport)
+}
+
+// realNow is the machine's time, for certificates.
+func realNow() time.Time { return time.Now() }

@@ -1,0 +1,91 @@
+package server
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/treatyfed/treaty/core/audit"
+	"github.com/treatyfed/treaty/server/names"
+)
+
+// ownSurface is the surface of the server itself: health, metrics, control.
+const ownSurface names.Surface = "treaty"
+
+// Prefixes under which a server answers on its own names, where hosts do not tell the surfaces apart.
+const (
+	cognitoPrefix = "/cognito-identity"
+	graphPrefix   = "/graph"
+	armPrefix     = "/arm"
+	controlPrefix = "/_treaty/"
+)
+
+// surfaceOf says which surface answers a request and which prefix of the path is not its own. A cloud's
+// name decides alone, but only in twin mode; on any other name the request's shape does.
+func surfaceOf(r *http.Request, twin bool) (s names.Surface, prefix string) {
+	if twin {
+		if s := names.Of(r.Host); s != names.None {
+			return s, ""
+		}
+	}
+	path := r.URL.Path
+	switch {
+	case path == "/healthz", path == "/readyz", path == "/metrics", strings.HasPrefix(path, controlPrefix):
+		return ownSurface, ""
+	case path == "/" && r.Method == http.MethodGet && r.URL.RawQuery == "" && !signedForAWS(r):
+		return ownSurface, "" // a browser
+	case path == "/", path == "", signedForAWS(r):
+		return names.AWS, ""
+	}
+	first, _, _ := strings.Cut(strings.ToLower(path[1:]), "/")
+	switch first {
+	case "v1.0", "beta":
+		return names.Graph, ""
+	case "subscriptions", "providers", "tenants", "metadata":
+		return names.ResourceManager, ""
+	case graphPrefix[1:]:
+		return names.Graph, path[:len(graphPrefix)]
+	case armPrefix[1:]:
+		return names.ResourceManager, path[:len(armPrefix)]
+	case cognitoPrefix[1:]:
+		return names.CognitoDiscovery, path[:len(cognitoPrefix)]
+	}
+	return names.Authority, ""
+}
+
+// signedForAWS tells the shapes that only AWS's protocols have: a target, a SigV4 signature in header or
+// query, or an Action.
+func signedForAWS(r *http.Request) bool {
+	if r.Header.Get("X-Amz-Target") != "" || strings.HasPrefix(r.Header.Get("Authorization"), "AWS4-") {
+		return true
+	}
+	q := r.URL.RawQuery
+	return strings.Contains(q, "X-Amz-Signature=") || strings.HasPrefix(q, "Action=") || strings.Contains(q, "&Action=")
+}
+
+// gated is route while no reset runs. The server's own surface is not held up: it carries out the reset.
+func (s *Server) gated(w http.ResponseWriter, r *http.Request) {
+	if surface, _ := surfaceOf(r, !s.config.Hub()); surface != ownSurface {
+		s.gate.RLock()
+		defer s.gate.RUnlock()
+	}
+	s.route(w, r)
+}
+
+// route hands a request to its surface, without the prefix.
+func (s *Server) route(w http.ResponseWriter, r *http.Request) {
+	surface, prefix := surfaceOf(r, !s.config.Hub())
+	h := s.surfaces[surface]
+	if h == nil {
+		http.NotFound(w, r)
+		return
+	}
+	req := audit.RequestOf(r.Context())
+	req.Surface = string(surface) // until the surface says it better
+	if surface == names.CognitoDiscovery {
+		req.Surface, req.Operation = "cognito-identity", "discovery"
+	}
+	if prefix != "" {
+		h = http.StripPrefix(prefix, h)
+	}
+	h.ServeHTTP(w, r)
+}

@@ -1,0 +1,289 @@
+package seed
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/treatyfed/treaty/core/credential"
+	"github.com/treatyfed/treaty/core/directory"
+	"github.com/treatyfed/treaty/core/fault"
+	"github.com/treatyfed/treaty/server/config"
+)
+
+// Target is where a document is applied.
+type Target struct {
+	Accounts      directory.Accounts
+	Pools         directory.Pools
+	Tenants       directory.Tenants
+	Applications  directory.Applications
+	Principals    directory.Principals
+	Federated     directory.FederatedCredentials
+	Assignments   directory.AppRoleAssignments
+	Users         directory.Users
+	Subscriptions directory.Subscriptions
+	Roles         directory.Roles
+	Sealer        *credential.Sealer
+	Now           func() time.Time
+
+	// FirstParty gives the service principals that every tenant has: Microsoft's own resources.
+	FirstParty func(t directory.Tenant, newID func() string) []directory.ServicePrincipal
+	// RoleID gives the GUID of a built-in Azure role by its name.
+	RoleID func(name string) (id string, ok bool)
+	// DefaultResource is the resource of permissions that name none: Microsoft Graph's URL.
+	DefaultResource string
+}
+
+// Empty reports whether the database knows neither the account nor the tenant: a first start.
+func (t Target) Empty(ctx context.Context, account, tenant string) (noAccount, noTenant bool, err error) {
+	_, aerr := t.Accounts.Account(ctx, account)
+	_, terr := t.Tenants.Tenant(ctx, tenant)
+	noAccount, noTenant = errors.Is(aerr, fault.NotFound), errors.Is(terr, fault.NotFound)
+	if noAccount {
+		aerr = nil
+	}
+	if noTenant {
+		terr = nil
+	}
+	return noAccount, noTenant, errors.Join(aerr, terr)
+}
+
+// Apply makes the document true. It goes on after a problem with one item and reports all of them; what
+// refers to something that does not exist is a problem of the document, with its path.
+func (t Target) Apply(ctx context.Context, d Document) error {
+	var ps config.Problems
+	for i, a := range d.Accounts {
+		t.account(ctx, &ps, fmt.Sprintf("accounts[%d]", i), a)
+	}
+	for i, tn := range d.Tenants {
+		t.tenant(ctx, &ps, fmt.Sprintf("tenants[%d]", i), tn)
+	}
+	for i, tn := range d.Tenants { // when every tenant's applications exist
+		t.grants(ctx, &ps, fmt.Sprintf("tenants[%d]", i), tn)
+	}
+	return ps.Err()
+}
+
+// note turns an error into a problem.
+func note(ps *config.Problems, path string, err error) bool {
+	if err != nil {
+		ps.Add(path, "%v", err)
+	}
+	return err == nil
+}
+
+func (t Target) account(ctx context.Context, ps *config.Problems, path string, a Account) {
+	have, err := t.Accounts.Account(ctx, a.ID)
+	created := have.CreatedAt
+	if errors.Is(err, fault.NotFound) {
+		created, err = t.Now(), nil
+	}
+	if !note(ps, path, err) {
+		return
+	}
+	if have.Name != a.Name && !note(ps, path, t.Accounts.PutAccount(ctx, directory.Account{ID: a.ID, Name: a.Name, CreatedAt: created})) {
+		return
+	}
+	for i, k := range a.AccessKeys {
+		note(ps, fmt.Sprintf("%s.access_keys[%d]", path, i), t.accessKey(ctx, a.ID, k))
+	}
+	for i, p := range a.IdentityPools {
+		note(ps, fmt.Sprintf("%s.identity_pools[%d]", path, i), t.pool(ctx, a.ID, p))
+	}
+}
+
+func (t Target) accessKey(ctx context.Context, account string, k AccessKey) error {
+	want := directory.AccessKey{
+		ID: k.ID, AccountID: account, Secret: k.Secret, Active: true, CreatedAt: t.Now(),
+		Principal: "arn:aws:iam::" + account + ":root", PrincipalID: account,
+	}
+	if k.User != "" {
+		want.Principal = "arn:aws:iam::" + account + ":user/" + k.User
+		want.PrincipalID = "AIDA" + strings.ToUpper(strings.ReplaceAll(Derived(account, "user", k.User), "-", "")[:17])
+	}
+	have, err := t.Accounts.AccessKey(ctx, k.ID)
+	if err == nil {
+		want.CreatedAt = have.CreatedAt
+		if have.Secret.Equal(want.Secret) && have.AccountID == account && have.Principal == want.Principal && have.Active {
+			return nil
+		}
+	} else if !errors.Is(err, fault.NotFound) {
+		return err
+	}
+	return t.Accounts.PutAccessKey(ctx, want)
+}
+
+func (t Target) pool(ctx context.Context, account string, p IdentityPool) error {
+	region, _, _ := strings.Cut(p.ID, ":")
+	want := directory.IdentityPool{
+		ID: p.ID, AccountID: account, Region: region, Name: p.Name, DeveloperProvider: p.DeveloperProvider,
+		AllowUnauthenticated: p.AllowUnauthenticated, AllowClassic: p.AllowClassic, Tags: p.Tags, CreatedAt: t.Now(),
+	}
+	have, err := t.Pools.Pool(ctx, p.ID)
+	if errors.Is(err, fault.NotFound) {
+		return t.Pools.CreatePool(ctx, want)
+	}
+	if err != nil {
+		return err
+	}
+	if have.AccountID != account {
+		return fmt.Errorf("the pool belongs to account %s", have.AccountID)
+	}
+	want.CreatedAt, want.Settings, want.Version = have.CreatedAt, have.Settings, have.Version
+	return t.Pools.UpdatePool(ctx, want)
+}
+
+func (t Target) tenant(ctx context.Context, ps *config.Problems, path string, tn Tenant) {
+	have, err := t.Tenants.Tenant(ctx, tn.ID)
+	created := have.CreatedAt
+	if errors.Is(err, fault.NotFound) {
+		created, err = t.Now(), nil
+	}
+	if !note(ps, path, err) {
+		return
+	}
+	want := directory.Tenant{ID: tn.ID, DisplayName: tn.Name, CountryCode: tn.Country, Domains: tn.Domains, CreatedAt: created}
+	if have.ID == "" || have.DisplayName != want.DisplayName || have.CountryCode != want.CountryCode || !slices.Equal(have.Domains, want.Domains) {
+		if !note(ps, path, t.Tenants.PutTenant(ctx, want)) {
+			return
+		}
+	}
+	if !note(ps, path, t.EnsureFirstParty(ctx, want)) {
+		return
+	}
+	for i, a := range tn.Applications {
+		t.application(ctx, ps, fmt.Sprintf("%s.applications[%d]", path, i), want, a)
+	}
+	for i, u := range tn.Users {
+		note(ps, fmt.Sprintf("%s.users[%d]", path, i), t.user(ctx, tn.ID, u))
+	}
+	for i, s := range tn.Subscriptions {
+		note(ps, fmt.Sprintf("%s.subscriptions[%d]", path, i), t.subscription(ctx, tn.ID, s))
+	}
+}
+
+// EnsureFirstParty gives a tenant the service principals of Microsoft's own resources, and brings those it
+// has up to the roles and names that this version serves.
+func (t Target) EnsureFirstParty(ctx context.Context, tn directory.Tenant) error {
+	n := 0
+	newID := func() string { n++; return Derived(tn.ID, "first party", fmt.Sprint(n)) }
+	for _, want := range t.FirstParty(tn, newID) {
+		want.ID = Derived(tn.ID, "first party", want.AppID)
+		have, err := t.Principals.PrincipalByAppID(ctx, tn.ID, want.AppID)
+		switch {
+		case errors.Is(err, fault.NotFound):
+			err = t.Principals.CreatePrincipal(ctx, want)
+			if errors.Is(err, fault.Conflict) { // another replica was first
+				err = nil
+			}
+		case err == nil && (!slices.Equal(have.Names, want.Names) || len(have.Roles) != len(want.Roles) || have.TokenVersion != want.TokenVersion):
+			have.Names, have.Roles, have.TokenVersion = want.Names, want.Roles, want.TokenVersion
+			err = t.Principals.UpdatePrincipal(ctx, have)
+		}
+		if err != nil {
+			return fmt.Errorf("%s: %w", want.DisplayName, err)
+		}
+	}
+	return nil
+}
+
+func (t Target) user(ctx context.Context, tenant string, u User) error {
+	want := directory.User{ID: u.ID, TenantID: tenant, UserPrincipalName: u.UPN, DisplayName: u.Name, Mail: u.Mail, Enabled: !u.Blocked, CreatedAt: t.Now()}
+	if have, err := t.Users.User(ctx, tenant, u.ID); err == nil {
+		want.CreatedAt, want.Carried = have.CreatedAt, have.Carried
+	} else if !errors.Is(err, fault.NotFound) {
+		return err
+	}
+	return t.Users.PutUser(ctx, want)
+}
+
+func (t Target) subscription(ctx context.Context, tenant string, s Subscription) error {
+	if have, err := t.Subscriptions.Subscription(ctx, s.ID); err == nil && have.TenantID != tenant {
+		return fmt.Errorf("the subscription belongs to tenant %s", have.TenantID)
+	}
+	return t.Subscriptions.PutSubscription(ctx, directory.Subscription{ID: s.ID, TenantID: tenant, DisplayName: s.Name, State: "Enabled"})
+}
+
+// grants gives principals what they hold: app roles of resources and Azure roles.
+func (t Target) grants(ctx context.Context, ps *config.Problems, path string, tn Tenant) {
+	for i, a := range tn.Applications {
+		p := fmt.Sprintf("%s.applications[%d]", path, i)
+		sp, err := t.Principals.PrincipalByAppID(ctx, tn.ID, a.AppID)
+		if err != nil {
+			continue // the application could not be made: that is a problem already
+		}
+		for j, g := range a.Permissions {
+			note(ps, fmt.Sprintf("%s.permissions[%d]", p, j), t.permission(ctx, sp, g))
+		}
+		for j, r := range a.Roles {
+			note(ps, fmt.Sprintf("%s.roles[%d]", p, j), t.assign(ctx, tn.ID, sp.ID, "ServicePrincipal", r))
+		}
+	}
+	for i, r := range tn.RoleAssignments {
+		note(ps, fmt.Sprintf("%s.role_assignments[%d]", path, i), t.assign(ctx, tn.ID, strings.ToLower(r.Principal), r.Type, Role{r.Role, r.Scope}))
+	}
+}
+
+func (t Target) permission(ctx context.Context, sp directory.ServicePrincipal, g Permission) error {
+	name := g.Resource
+	or(&name, t.DefaultResource)
+	resource, err := t.Principals.PrincipalByName(ctx, sp.TenantID, name)
+	if err != nil {
+		return fmt.Errorf("the resource %s: %w", name, err)
+	}
+	roles := resource.Roles
+	if app, err := t.Applications.ApplicationByAppID(ctx, resource.AppID); err == nil {
+		roles = app.Roles
+	} else if !errors.Is(err, fault.NotFound) {
+		return err
+	}
+	i := slices.IndexFunc(roles, func(r directory.AppRole) bool { return r.Value == g.Role })
+	if i < 0 {
+		return fmt.Errorf("%s offers no role %s", name, g.Role)
+	}
+	err = t.Assignments.AssignAppRole(ctx, directory.AppRoleAssignment{
+		ID: Derived(sp.ID, resource.ID, roles[i].ID), TenantID: sp.TenantID, PrincipalID: sp.ID, PrincipalType: "ServicePrincipal",
+		PrincipalName: sp.DisplayName, ResourceID: resource.ID, ResourceName: resource.DisplayName, RoleID: roles[i].ID, CreatedAt: t.Now(),
+	})
+	if errors.Is(err, fault.Conflict) { // it holds the role
+		return nil
+	}
+	return err
+}
+
+func (t Target) assign(ctx context.Context, tenant, principal, principalType string, r Role) error {
+	role, err := t.roleID(ctx, tenant, r.Role)
+	if err != nil {
+		return err
+	}
+	err = t.Roles.AssignRole(ctx, directory.RoleAssignment{
+		ID: Derived(tenant, principal, role, strings.ToLower(r.Scope)), TenantID: tenant, Scope: r.Scope, RoleDefinitionID: role,
+		PrincipalID: principal, PrincipalType: principalType, CreatedAt: t.Now(), CreatedBy: principal,
+	})
+	if errors.Is(err, fault.Conflict) {
+		return nil
+	}
+	return err
+}
+
+func (t Target) roleID(ctx context.Context, tenant, role string) (string, error) {
+	if id := strings.ToLower(role); guidForm.MatchString(id) {
+		return id, nil
+	}
+	if id, ok := t.RoleID(role); ok {
+		return id, nil
+	}
+	custom, err := t.Roles.RoleDefinitions(ctx, tenant)
+	if err != nil {
+		return "", err
+	}
+	for _, d := range custom {
+		if strings.EqualFold(d.Name, role) {
+			return d.ID, nil
+		}
+	}
+	return "", fmt.Errorf("there is no Azure role %q", role)
+}

@@ -1,0 +1,250 @@
+package seed
+
+import (
+	"crypto/x509"
+	"encoding/pem"
+	"fmt"
+	"net/url"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/treatyfed/treaty/server/config"
+)
+
+// Forms, from AWS's service models (IAM accessKeyIdType, Cognito IdentityPoolId and
+// DeveloperProviderName) and Microsoft Graph's documentation of federatedIdentityCredential.
+var (
+	accountID     = regexp.MustCompile(`^[0-9]{12}$`)
+	accessKeyID   = regexp.MustCompile(`^[A-Z0-9]{16,128}$`)
+	userName      = regexp.MustCompile(`^[\w+=,.@-]{0,64}$`)
+	poolID        = regexp.MustCompile(`^[a-z]{2,4}(-[a-z]+)+-[0-9]:[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
+	poolName      = regexp.MustCompile(`^[\w\s+=,.@-]{1,128}$`)
+	providerName  = regexp.MustCompile(`^[\w._-]{0,128}$`)
+	guidForm      = regexp.MustCompile(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
+	domainForm    = regexp.MustCompile(`^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
+	countryForm   = regexp.MustCompile(`^[A-Z]{2}$`)
+	upnForm       = regexp.MustCompile(`^[^@\s]{1,64}@[^@\s]{1,253}$`)
+	trustName     = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{2,119}$`)
+	scopeForm     = regexp.MustCompile(`^/$|^(/[^/\s]+)+$`)
+	maxFederated  = 20
+	maxIdentifier = 255
+)
+
+// checker collects problems and ids that must be unique in the document.
+type checker struct {
+	config.Problems
+	seen map[string]string // kind and value -> path
+}
+
+// Check reports everything wrong with a completed document, as config.Problems.
+func (d Document) Check() error {
+	c := &checker{seen: map[string]string{}}
+	for i, a := range d.Accounts {
+		c.account(fmt.Sprintf("accounts[%d]", i), a)
+	}
+	for i, t := range d.Tenants {
+		c.tenant(fmt.Sprintf("tenants[%d]", i), t)
+	}
+	return c.Err()
+}
+
+func (c *checker) form(path, value string, form *regexp.Regexp, what string) {
+	if !form.MatchString(value) {
+		c.Add(path, "%q is no %s", value, what)
+	}
+}
+
+// unique notes a value of a kind and reports a second one.
+func (c *checker) unique(kind, path, value string) {
+	key := kind + "\x00" + strings.ToLower(value)
+	if value == "" {
+		return
+	}
+	if before, ok := c.seen[key]; ok {
+		c.Add(path, "%q is already at %s", value, before)
+		return
+	}
+	c.seen[key] = path
+}
+
+func (c *checker) account(path string, a Account) {
+	c.form(path+".id", a.ID, accountID, "account id of twelve digits (quote it)")
+	c.unique("account", path+".id", a.ID)
+	for i, k := range a.AccessKeys {
+		p := fmt.Sprintf("%s.access_keys[%d]", path, i)
+		c.form(p+".id", k.ID, accessKeyID, "access key id of 16 to 128 capitals and digits")
+		c.unique("access key", p+".id", k.ID)
+		if n := len(k.Secret); n < 16 || n > 128 {
+			c.Add(p+".secret", "has %d characters; 16 to 128 are taken", n)
+		}
+		c.form(p+".user", k.User, userName, "IAM user name")
+	}
+	for i, pool := range a.IdentityPools {
+		p := fmt.Sprintf("%s.identity_pools[%d]", path, i)
+		c.form(p+".id", pool.ID, poolID, "identity pool id, REGION:GUID")
+		c.unique("pool", p+".id", pool.ID)
+		c.form(p+".name", pool.Name, poolName, "identity pool name")
+		c.form(p+".developer_provider", pool.DeveloperProvider, providerName, "developer provider name")
+	}
+}
+
+func (c *checker) tenant(path string, t Tenant) {
+	c.form(path+".id", t.ID, guidForm, "GUID")
+	c.unique("tenant", path+".id", t.ID)
+	c.form(path+".country", t.Country, countryForm, "country of two capitals")
+	if len(t.Domains) == 0 {
+		c.Add(path+".domains", "a tenant has at least one domain")
+	}
+	for i, d := range t.Domains {
+		p := fmt.Sprintf("%s.domains[%d]", path, i)
+		c.form(p, d, domainForm, "domain name")
+		c.unique("domain", p, d)
+	}
+	for i, a := range t.Applications {
+		c.application(fmt.Sprintf("%s.applications[%d]", path, i), t.ID, a)
+	}
+	for i, u := range t.Users {
+		p := fmt.Sprintf("%s.users[%d]", path, i)
+		c.form(p+".id", u.ID, guidForm, "GUID")
+		c.unique("object "+t.ID, p+".id", u.ID)
+		c.form(p+".upn", u.UPN, upnForm, "user principal name")
+		c.unique("user "+t.ID, p+".upn", u.UPN)
+	}
+	for i, s := range t.Subscriptions {
+		p := fmt.Sprintf("%s.subscriptions[%d]", path, i)
+		c.form(p+".id", s.ID, guidForm, "GUID")
+		c.unique("subscription", p+".id", s.ID)
+		if s.Name == "" {
+			c.Add(p+".name", "is missing")
+		}
+	}
+	for i, r := range t.RoleAssignments {
+		p := fmt.Sprintf("%s.role_assignments[%d]", path, i)
+		c.form(p+".principal", strings.ToLower(r.Principal), guidForm, "GUID")
+		c.role(p, Role{r.Role, r.Scope})
+		if r.Type != "ServicePrincipal" && r.Type != "User" && r.Type != "Group" {
+			c.Add(p+".type", "%q is none of ServicePrincipal, User, Group", r.Type)
+		}
+	}
+}
+
+func (c *checker) application(path, tenant string, a Application) {
+	if a.Name == "" {
+		c.Add(path+".name", "is missing")
+	}
+	c.form(path+".app_id", a.AppID, guidForm, "GUID")
+	c.unique("app", path+".app_id", a.AppID)
+	c.form(path+".object_id", a.ObjectID, guidForm, "GUID")
+	c.unique("object "+tenant, path+".object_id", a.ObjectID)
+	c.form(path+".principal_id", a.PrincipalID, guidForm, "GUID")
+	c.unique("object "+tenant, path+".principal_id", a.PrincipalID)
+	c.unique("unique name "+tenant, path+".unique_name", a.UniqueName)
+	switch a.SignInAudience {
+	case "AzureADMyOrg", "AzureADMultipleOrgs", "AzureADandPersonalMicrosoftAccount", "PersonalMicrosoftAccount":
+	default:
+		c.Add(path+".sign_in_audience", "%q is none of Microsoft Graph's", a.SignInAudience)
+	}
+	for i, u := range a.IdentifierURIs {
+		p := fmt.Sprintf("%s.identifier_uris[%d]", path, i)
+		if parsed, err := url.Parse(u); err != nil || parsed.Scheme == "" || len(u) > maxIdentifier {
+			c.Add(p, "%q is no URI", u)
+		}
+		c.unique("identifier "+tenant, p, u)
+	}
+	if a.TokenVersion < 0 || a.TokenVersion > 2 {
+		c.Add(path+".token_version", "%d is none of 0, 1, 2", a.TokenVersion)
+	}
+	c.credentials(path, a)
+	c.grants(path, a)
+}
+
+func (c *checker) credentials(path string, a Application) {
+	for i, s := range a.Secrets {
+		p := fmt.Sprintf("%s.secrets[%d]", path, i)
+		c.form(p+".id", s.ID, guidForm, "GUID")
+		if n := len(s.Value); n < 8 || n > 255 {
+			c.Add(p+".value", "has %d characters; 8 to 255 are taken", n)
+		}
+		if _, err := day(s.Expires); err != nil {
+			c.Add(p+".expires", "%q is no date and no RFC 3339 time", s.Expires)
+		}
+	}
+	for i, k := range a.Certificates {
+		p := fmt.Sprintf("%s.certificates[%d]", path, i)
+		c.form(p+".id", k.ID, guidForm, "GUID")
+		if _, err := certificate(k.PEM); err != nil {
+			c.Add(p+".pem", "%v", err)
+		}
+	}
+	if len(a.FederatedCredentials) > maxFederated {
+		c.Add(path+".federated_credentials", "an application has at most %d", maxFederated)
+	}
+	for i, f := range a.FederatedCredentials {
+		p := fmt.Sprintf("%s.federated_credentials[%d]", path, i)
+		c.form(p+".name", f.Name, trustName, "name of 3 to 120 letters, digits, - and _")
+		c.unique("trust "+a.AppID, p+".name", f.Name)
+		c.form(p+".id", f.ID, guidForm, "GUID")
+		if u, err := url.Parse(f.Issuer); err != nil || u.Scheme != "https" || u.Host == "" || len(f.Issuer) > 600 {
+			c.Add(p+".issuer", "%q is no https URL of at most 600 characters", f.Issuer)
+		}
+		if (f.Subject == "") == (f.Expression == "") {
+			c.Add(p+".subject", "either subject or expression is set")
+		}
+		if len(f.Subject) > 600 {
+			c.Add(p+".subject", "is longer than 600 characters")
+		} else if f.Subject != "" {
+			c.unique("trusted "+a.AppID, p+".subject", f.Issuer+" "+f.Subject)
+		}
+		if len(f.Audiences) != 1 || f.Audiences[0] == "" || len(f.Audiences[0]) > 600 {
+			c.Add(p+".audiences", "there is exactly one, of at most 600 characters")
+		}
+	}
+}
+
+func (c *checker) grants(path string, a Application) {
+	for i, r := range a.AppRoles {
+		p := fmt.Sprintf("%s.app_roles[%d]", path, i)
+		c.form(p+".id", r.ID, guidForm, "GUID")
+		if r.Value == "" || strings.ContainsAny(r.Value, " \t\n") {
+			c.Add(p+".value", "%q is no role value", r.Value)
+		}
+		c.unique("role "+a.AppID, p+".value", r.Value)
+		for j, m := range r.Members {
+			if m != "Application" && m != "User" {
+				c.Add(fmt.Sprintf("%s.members[%d]", p, j), "%q is neither Application nor User", m)
+			}
+		}
+	}
+	for i, g := range a.Permissions {
+		if g.Role == "" {
+			c.Add(fmt.Sprintf("%s.permissions[%d].role", path, i), "is missing")
+		}
+	}
+	for i, r := range a.Roles {
+		c.role(fmt.Sprintf("%s.roles[%d]", path, i), r)
+	}
+}
+
+func (c *checker) role(path string, r Role) {
+	if r.Role == "" {
+		c.Add(path+".role", "is missing")
+	}
+	c.form(path+".scope", r.Scope, scopeForm, "scope such as /subscriptions/GUID")
+}
+
+// day reads an RFC 3339 time or a date, which is its midnight in UTC.
+func day(s string) (time.Time, error) {
+	if t, err := time.Parse(time.DateOnly, s); err == nil {
+		return t, nil
+	}
+	return time.Parse(time.RFC3339, s)
+}
+
+func certificate(text string) (*x509.Certificate, error) {
+	block, rest := pem.Decode([]byte(text))
+	if block == nil || block.Type != "CERTIFICATE" || strings.TrimSpace(string(rest)) != "" {
+		return nil, fmt.Errorf("is not one PEM certificate")
+	}
+	return x509.ParseCertificate(block.Bytes)
+}

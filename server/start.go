@@ -1,0 +1,143 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/treatyfed/treaty/core/directory"
+	"github.com/treatyfed/treaty/core/fault"
+	"github.com/treatyfed/treaty/entra/graph"
+	"github.com/treatyfed/treaty/server/seed"
+)
+
+// start makes what a first start makes, applies the seed, and keeps the credentials in the folder.
+func (s *Server) start(ctx context.Context) error {
+	begun, err := s.seedAll(ctx)
+	if err != nil {
+		return err
+	}
+	if begun && !s.config.Hub() {
+		if err := s.store.Snapshot(ctx); err != nil {
+			return err
+		}
+		s.marked = true
+	}
+	if s.folder == nil {
+		return nil
+	}
+	if err := s.folder.WriteCredentials(s.admin); err != nil {
+		return err
+	}
+	return s.folder.WriteBundle(s.ca, s.getenv("SSL_CERT_FILE"))
+}
+
+// seedAll brings the database to the seeded state, or adds to it what is missing; it reports whether this
+// was a first start. An administrator who was removed after the first start stays removed: his account
+// and tenant are there.
+func (s *Server) seedAll(ctx context.Context) (begun bool, err error) {
+	t := s.target()
+	noAccount, noTenant, err := t.Empty(ctx, AccountID, TenantID)
+	if err != nil {
+		return false, fmt.Errorf("look at the first account and tenant: %w", err)
+	}
+	account, tenant := first(s.admin)
+	var begin seed.Document
+	if noAccount {
+		begin.Accounts = account.Accounts
+	}
+	if noTenant {
+		begin.Tenants = tenant.Tenants
+	}
+	if err := t.Apply(ctx, begin); err != nil {
+		return false, fmt.Errorf("first start: %w", err)
+	}
+	if err := t.Apply(ctx, s.document); err != nil {
+		return false, fmt.Errorf("seed: %w", err)
+	}
+	return noAccount || noTenant, s.refreshFirstParty(ctx, t)
+}
+
+// refreshFirstParty brings Microsoft's own resources in every tenant up to what this version serves and
+// the names of this mode.
+func (s *Server) refreshFirstParty(ctx context.Context, t seed.Target) error {
+	tenants, err := s.store.Tenants.Tenants(ctx)
+	if err != nil {
+		return fmt.Errorf("list tenants: %w", err)
+	}
+	for _, tn := range tenants {
+		if err := t.EnsureFirstParty(ctx, tn); err != nil {
+			return fmt.Errorf("tenant %s: %w", tn.ID, err)
+		}
+	}
+	return nil
+}
+
+func (s *Server) target() seed.Target {
+	return seed.Target{
+		Accounts: s.store.Accounts, Pools: s.store.Pools, Tenants: s.store.Tenants, Applications: s.store.Applications,
+		Principals: s.store.Principals, Federated: s.store.FederatedCredentials, Assignments: s.store.AppRoleAssignments,
+		Users: s.store.Users, Subscriptions: s.store.Subscriptions, Roles: s.store.Roles,
+		Sealer: s.sealer, Now: s.clock.Now, RoleID: builtinRole, DefaultResource: s.names.Graph,
+		FirstParty: func(tn directory.Tenant, newID func() string) []directory.ServicePrincipal {
+			return graph.FirstParty(tn, s.names.Graph, s.names.ARM, s.clock.Now().Truncate(time.Second), newID)
+		},
+	}
+}
+
+// newID makes a random GUID (RFC 9562 section 5.4).
+func (s *Server) newID() string {
+	id, err := uuid.NewRandomFromReader(s.rand)
+	if err != nil {
+		panic(fault.Wrap(fault.Internal, "make an id", err)) // crypto/rand does not fail
+	}
+	return id.String()
+}
+
+// Reset returns the database to the seeded state: what the first start and the seed make, and nothing
+// else. Signing keys, the audit and the clock stay. Requests under way end first, others wait.
+func (s *Server) Reset(ctx context.Context) error {
+	s.gate.Lock()
+	defer s.gate.Unlock()
+	err := s.store.Restore(ctx)
+	if errors.Is(err, fault.NotFound) { // a first start that was cut short, or that of a hub
+		s.marked = false
+		err = s.store.Reset(ctx)
+		s.keys.Reset()
+	}
+	if err != nil {
+		return err
+	}
+	s.remote.Reset()
+	if s.marked {
+		return nil
+	}
+	// The mark is an earlier start's, perhaps with another seed: from now on it is this one's.
+	if _, err := s.seedAll(ctx); err != nil {
+		return err
+	}
+	if err := s.store.Snapshot(ctx); err != nil {
+		return err
+	}
+	s.marked = true
+	return nil
+}
+
+// builtinRoles are Azure's built-in roles that a seed may name (Microsoft Learn, "Azure built-in roles").
+var builtinRoles = map[string]string{
+	"owner":                     "8e3af657-a8ff-443c-a75c-2fe8c4bcb635",
+	"contributor":               "b24988ac-6180-42a0-ab88-20f7382dd24c",
+	"reader":                    "acdd72a7-3385-48ef-bd42-f606fba81ae7",
+	"user access administrator": "18d7d88d-d35e-4fb5-a5c3-7773c20a72d9",
+	"network contributor":       "4d97b98b-1d4f-4787-a291-c67834d212e7",
+	"role based access control administrator": "f58310d9-a9f6-439a-9e8d-f62e7b41a168",
+}
+
+func builtinRole(name string) (id string, ok bool) {
+	id, ok = builtinRoles[strings.ToLower(name)]
+	return id, ok
+}

@@ -1,0 +1,81 @@
+package store_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/treatyfed/treaty/core/audit"
+	"github.com/treatyfed/treaty/core/directory"
+	"github.com/treatyfed/treaty/store/storetest"
+)
+
+// BenchmarkHotPath measures what a token request does with a file: single-row reads by key and one
+// audit event.
+func BenchmarkHotPath(b *testing.B) {
+	ctx := b.Context()
+	s := storetest.New(b, "sqlite:"+filepath.Join(b.TempDir(), "treaty.db"))
+	at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	app := directory.Application{ID: "app", TenantID: "tenant", AppID: "client", DisplayName: "billing", SignInAudience: "AzureADMyOrg", IdentifierURIs: []string{"api://client"},
+		Secrets: []directory.ClientSecret{{ID: "s", Hash: make([]byte, 32), NotBefore: at, NotAfter: at.AddDate(1, 0, 0)}}, CreatedAt: at, Carried: json.RawMessage(`{"web":{"redirectUris":["https://localhost"]}}`)}
+	must(b, s.Tenants.PutTenant(ctx, directory.Tenant{ID: "tenant", DisplayName: "Treaty", Domains: []string{"treaty.onmicrosoft.com"}, CreatedAt: at}))
+	must(b, s.Applications.CreateApplication(ctx, app))
+	for i := range 20 {
+		must(b, s.Principals.CreatePrincipal(ctx, directory.ServicePrincipal{ID: fmt.Sprint("sp", i), TenantID: "tenant", AppID: fmt.Sprint("client", i), Type: "Application",
+			Names: []string{fmt.Sprint("client", i), fmt.Sprint("api://client", i)}, Enabled: true, CreatedAt: at}))
+	}
+	must(b, s.FederatedCredentials.CreateFederatedCredential(ctx, directory.FederatedCredential{ID: "fic", ApplicationID: "app", Name: "aws",
+		Issuer: "https://cognito-identity.amazonaws.com", Subject: "us-east-1:00000000-0000-0000-0000-000000000000", Audiences: []string{"us-east-1:pool"}}, 20))
+	must(b, s.AppRoleAssignments.AssignAppRole(ctx, directory.AppRoleAssignment{ID: "ra", TenantID: "tenant", PrincipalID: "sp1", ResourceID: "sp2", RoleID: "r", CreatedAt: at}))
+	for _, read := range []struct {
+		name string
+		do   func() error
+	}{
+		{"Tenant", func() error { _, err := s.Tenants.Tenant(ctx, "treaty.onmicrosoft.com"); return err }},
+		{"ApplicationByAppID", func() error { _, err := s.Applications.ApplicationByAppID(ctx, "client"); return err }},
+		{"PrincipalByAppID", func() error { _, err := s.Principals.PrincipalByAppID(ctx, "tenant", "client1"); return err }},
+		{"PrincipalByName", func() error { _, err := s.Principals.PrincipalByName(ctx, "tenant", "api://client2"); return err }},
+		{"FederatedCredentials", func() error { _, err := s.FederatedCredentials.FederatedCredentials(ctx, "app"); return err }},
+		{"AppRolesOf", func() error { _, err := s.AppRoleAssignments.AppRolesOf(ctx, "sp1"); return err }},
+	} {
+		b.Run(read.name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				must(b, read.do())
+			}
+		})
+	}
+	event := audit.Event{Time: at, Surface: "entra", Operation: "token client_credentials", Outcome: audit.Refused, Code: "AADSTS700213",
+		Evidence: json.RawMessage(`{"checks":["` + strings.Repeat("x", 1500) + `"]}`)}
+	var n atomic.Int64
+	record := func() error {
+		e := event
+		e.RequestID = fmt.Sprintf("%08x-0000-4000-8000-000000000000", uint32(n.Add(1)*2654435761))
+		return s.Audit.Record(ctx, e)
+	}
+	b.Run("Record", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			must(b, record())
+		}
+	})
+	b.Run("Record by 8", func(b *testing.B) {
+		b.SetParallelism(4)
+		b.RunParallel(func(p *testing.PB) {
+			for p.Next() {
+				must(b, record())
+			}
+		})
+	})
+}
+
+func must(tb testing.TB, err error) {
+	tb.Helper()
+	if err != nil {
+		tb.Fatal(err)
+	}
+}

@@ -1,0 +1,77 @@
+package store
+
+import (
+	"context"
+	"sync"
+)
+
+// cache keeps what the statements of the token endpoints read, decoded, for as long as nobody writes. It
+// exists over SQLite only, whose one process sees every write; replicas over PostgreSQL read each time.
+// A writer shuts it before it begins and opens it, empty, when it has ended, so that no reader is given
+// what another reader has already seen replaced.
+type cache struct {
+	mu      sync.RWMutex
+	writers int
+	age     uint64 // grows when a writer begins
+	kept    map[question]any
+}
+
+// question is a statement and its arguments.
+type question struct{ text, a, b string }
+
+// mostKept bounds the cache; at the bound it starts anew.
+const mostKept = 4096
+
+// shut drops everything and keeps the cache empty until the returned function is called.
+func (c *cache) shut() (open func()) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.writers++
+	c.age++
+	clear(c.kept)
+	return func() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.writers--
+	}
+}
+
+func (c *cache) get(q question) (v any, age uint64) {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	return c.kept[q], c.age
+}
+
+// put keeps v if no writer began since age was got.
+func (c *cache) put(q question, age uint64, v any) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.writers > 0 || c.age != age {
+		return
+	}
+	if c.kept == nil || len(c.kept) >= mostKept {
+		c.kept = make(map[question]any)
+	}
+	c.kept[q] = v
+}
+
+// cacher is a database that has a cache.
+type cacher interface{ cached() *cache }
+
+// remembered is read, or what it gave the last time. What is kept is nobody's but the cache's: callers get
+// copies, made by clone, because they may change what they are given.
+func remembered[T any](ctx context.Context, db database, clone func(T) T, q question, read func() (T, error)) (T, error) {
+	c, ok := db.(cacher)
+	if !ok || ctx.Err() != nil {
+		return read()
+	}
+	kept, age := c.cached().get(q)
+	if v, ok := kept.(T); ok {
+		return clone(v), nil
+	}
+	v, err := read()
+	if err == nil {
+		c.cached().put(q, age, clone(v))
+	}
+	return v, err
+}

@@ -1,0 +1,96 @@
+package store
+
+import (
+	"bytes"
+	"maps"
+	"slices"
+
+	"github.com/treatyfed/treaty/core/directory"
+)
+
+// The clone functions copy what the cache keeps, so deep that the copy and the original share no memory
+// that either could change. A test asks reflection whether they do.
+
+func cloneTenant(t directory.Tenant) directory.Tenant {
+	t.Domains = slices.Clone(t.Domains)
+	return t
+}
+
+func cloneApplication(a directory.Application) directory.Application {
+	a.IdentifierURIs = slices.Clone(a.IdentifierURIs)
+	a.Roles = cloneRoles(a.Roles)
+	a.Secrets = cloneSecrets(a.Secrets)
+	a.Certificates = cloneCertificates(a.Certificates)
+	a.Owners = slices.Clone(a.Owners)
+	a.Carried = bytes.Clone(a.Carried)
+	return a
+}
+
+func clonePrincipal(p directory.ServicePrincipal) directory.ServicePrincipal {
+	p.Names = slices.Clone(p.Names)
+	p.Roles = cloneRoles(p.Roles)
+	p.Secrets = cloneSecrets(p.Secrets)
+	p.Certificates = cloneCertificates(p.Certificates)
+	p.Owners = slices.Clone(p.Owners)
+	p.Carried = bytes.Clone(p.Carried)
+	return p
+}
+
+// cloneRoles puts the member types of all roles into one new array: Graph's principal has hundreds.
+func cloneRoles(in []directory.AppRole) []directory.AppRole {
+	out := slices.Clone(in)
+	n := 0
+	for _, r := range in {
+		n += len(r.AllowedMemberTypes)
+	}
+	types := make([]string, 0, n)
+	for i, r := range in {
+		if r.AllowedMemberTypes != nil {
+			from := len(types)
+			types = append(types, r.AllowedMemberTypes...)
+			out[i].AllowedMemberTypes = types[from:len(types):len(types)]
+		}
+	}
+	return out
+}
+
+func cloneSecrets(in []directory.ClientSecret) []directory.ClientSecret {
+	out := slices.Clone(in)
+	for i := range out {
+		out[i].Hash = bytes.Clone(out[i].Hash)
+	}
+	return out
+}
+
+func cloneCertificates(in []directory.Certificate) []directory.Certificate {
+	out := slices.Clone(in)
+	for i := range out {
+		out[i].DER = bytes.Clone(out[i].DER)
+	}
+	return out
+}
+
+func cloneFederatedCredentials(in []directory.FederatedCredential) []directory.FederatedCredential {
+	out := slices.Clone(in)
+	for i := range out {
+		out[i].Audiences = slices.Clone(out[i].Audiences)
+		out[i].Description = clonePointer(out[i].Description)
+		out[i].Expression = clonePointer(out[i].Expression)
+	}
+	return out
+}
+
+func clonePool(p directory.IdentityPool) directory.IdentityPool {
+	p.AllowClassic = clonePointer(p.AllowClassic)
+	p.Tags = maps.Clone(p.Tags)
+	p.Settings = bytes.Clone(p.Settings)
+	return p
+}
+
+func clonePointer[T any](p *T) *T {
+	if p == nil {
+		return nil
+	}
+	v := *p
+	return &v
+}

@@ -1,0 +1,92 @@
+package store
+
+import (
+	"context"
+
+	"github.com/treatyfed/treaty/core/directory"
+	"github.com/treatyfed/treaty/core/fault"
+)
+
+// federatedCredentials keeps the trusts of applications in foreign issuers.
+type federatedCredentials struct{ db database }
+
+func (r *federatedCredentials) CreateFederatedCredential(ctx context.Context, c directory.FederatedCredential, most int) error {
+	op := "create federated credential " + c.ID + " of " + c.ApplicationID
+	doc, err := document(op, c)
+	if err != nil {
+		return err
+	}
+	return failed(op, nil, r.db.tx(ctx, func(q querier) error {
+		if err := r.reserve(ctx, q, op, c); err != nil {
+			return err
+		}
+		n, err := one(ctx, q, op, scanInt, `select count(*) from federated_credential where application_id = $1`, c.ApplicationID)
+		if err != nil {
+			return err
+		}
+		if n >= int64(most) {
+			return fault.New(fault.LimitExceeded, op, "federated credentials")
+		}
+		return write(ctx, q, op, `insert into federated_credential (id, application_id, name, issuer, subject, doc) values ($1, $2, $3, $4, $5, $6)`,
+			c.ID, c.ApplicationID, c.Name, c.Issuer, c.Subject, doc)
+	}))
+}
+
+// reserve locks the application, so that its credentials are counted and written by one caller at a time,
+// and refuses a name or subject that another credential of it has.
+func (r *federatedCredentials) reserve(ctx context.Context, q querier, op string, c directory.FederatedCredential) error {
+	if err := must(ctx, q, op, `update application set version = version where id = $1`, c.ApplicationID); err != nil {
+		return err
+	}
+	named, err := one(ctx, q, op, scanInt, `select count(*) from federated_credential where application_id = $1 and name = $2 and id <> $3`,
+		c.ApplicationID, c.Name, c.ID)
+	if err != nil {
+		return err
+	}
+	if named > 0 {
+		return fault.New(fault.Conflict, op, "name")
+	}
+	same, err := one(ctx, q, op, scanInt,
+		`select count(*) from federated_credential where application_id = $1 and issuer = $2 and subject = $3 and subject <> '' and id <> $4`,
+		c.ApplicationID, c.Issuer, c.Subject, c.ID)
+	if err != nil {
+		return err
+	}
+	if same > 0 {
+		return fault.New(fault.Conflict, op, "subject")
+	}
+	return nil
+}
+
+func (r *federatedCredentials) FederatedCredential(ctx context.Context, application, idOrName string) (directory.FederatedCredential, error) {
+	return one(ctx, r.db, "federated credential", scanDoc[directory.FederatedCredential],
+		`select doc from federated_credential where application_id = $1 and (id = $2 or name = $2) order by case when id = $2 then 0 else 1 end limit 1`,
+		application, idOrName)
+}
+
+func (r *federatedCredentials) UpdateFederatedCredential(ctx context.Context, c directory.FederatedCredential) error {
+	op := "update federated credential " + c.ID + " of " + c.ApplicationID
+	doc, err := document(op, c)
+	if err != nil {
+		return err
+	}
+	return failed(op, nil, r.db.tx(ctx, func(q querier) error {
+		if err := r.reserve(ctx, q, op, c); err != nil {
+			return err
+		}
+		return must(ctx, q, op, `update federated_credential set name = $3, issuer = $4, subject = $5, doc = $6 where id = $1 and application_id = $2`,
+			c.ID, c.ApplicationID, c.Name, c.Issuer, c.Subject, doc)
+	}))
+}
+
+func (r *federatedCredentials) DeleteFederatedCredential(ctx context.Context, application, id string) error {
+	return must(ctx, r.db, "delete federated credential "+id+" of "+application,
+		`delete from federated_credential where id = $2 and application_id = $1`, application, id)
+}
+
+func (r *federatedCredentials) FederatedCredentials(ctx context.Context, application string) ([]directory.FederatedCredential, error) {
+	const text = `select doc from federated_credential where application_id = $1 order by name`
+	return remembered(ctx, r.db, cloneFederatedCredentials, question{text, application, ""}, func() ([]directory.FederatedCredential, error) {
+		return list(ctx, r.db, "federated credentials", scanDoc[directory.FederatedCredential], text, application)
+	})
+}
