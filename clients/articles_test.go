@@ -1,6 +1,7 @@
 package clients
 
 import (
+	"encoding/json"
 	"strings"
 	"testing"
 )
@@ -120,30 +121,27 @@ func TestArticleExternalWorkload(t *testing.T) {
 		"--body", `{"location":"westeurope","properties":{"addressSpace":{"addressPrefixes":["10.0.0.0/16"]},"subnets":[{"name":"a","properties":{"addressPrefix":"10.0.1.0/24"}}]}}`)
 	wants(t, "vnet", vnet, map[string]any{"name": "hub", "type": "Microsoft.Network/virtualNetworks", "properties.provisioningState": "Succeeded"})
 
-	fresh := func() []any {
-		dev := must[object](t, shared, nil, aws, "cognito-identity", "get-open-id-token-for-developer-identity", "--identity-pool-id", w.pool,
-			"--logins", "my.dev.provider=my_user_id")
-		if text(dev, "IdentityId") != w.identity {
-			t.Fatalf("the same user got another identity: %s", text(dev, "IdentityId"))
-		}
-		return must[[]any](t, shared, nil, az, "login", "--service-principal", "-u", w.app, "-t", w.tenant,
-			"--federated-token", text(dev, "Token"), "--allow-no-subscriptions")
-	}
-	fresh()
+	// az rest refuses a subscription that its login does not list, so the workload first gets a role of its
+	// own that shows the subscription and nothing in it.
+	const visitor = "5a3c9f10-0000-4000-8000-00000000000a"
+	put(t, scope+"/providers/Microsoft.Authorization/roleDefinitions/"+visitor+"?api-version=2022-04-01", object{"properties": object{
+		"roleName": "Visitor", "description": "sees that the subscription is there", "type": "CustomRole", "assignableScopes": []string{scope},
+		"permissions": []object{{"actions": []string{"Microsoft.Resources/subscriptions/read"}, "notActions": []string{}}},
+	}})
+	assign(t, w, scope, "5a3c9f10-0000-4000-8000-000000000001", visitor)
+
+	federatedLogin(t, w)
 	r := shared.exec(t, nil, az, "rest", "--url", "https://management.azure.com"+scope+subscriptionVnetsPath)
-	want := "does not have authorization to perform action 'Microsoft.Network/virtualNetworks/read' over scope '" + scope + "'"
+	want := "The client '" + w.app + "' with object id '" + w.principalID + "' does not have authorization to perform action " +
+		"'Microsoft.Network/virtualNetworks/read' over scope '" + scope + "' or the scope is invalid."
 	if r.code == 0 || !strings.Contains(r.stderr, "AuthorizationFailed") || !strings.Contains(r.stderr, want) {
 		t.Errorf("without a role: exit %d\n%s%s", r.code, r.stdout, r.stderr)
 	}
 
 	azLogin(t)
-	assigned := must[object](t, shared, nil, az, "role", "assignment", "create", "--assignee", w.app, "--role", "Reader", "--scope", scope)
-	wants(t, "role assignment", assigned, map[string]any{"principalId": w.principalID, "scope": scope, "principalType": "ServicePrincipal"})
-	if !strings.HasSuffix(text(assigned, "roleDefinitionId"), reader) {
-		t.Errorf("roleDefinitionId is %s", text(assigned, "roleDefinitionId"))
-	}
+	assign(t, w, scope, "5a3c9f10-0000-4000-8000-000000000002", reader)
 
-	accounts := fresh()
+	accounts := federatedLogin(t, w)
 	wants(t, "az login --federated-token", accounts, map[string]any{"0.id": w.subscription, "0.user.name": w.app})
 	list := must[object](t, shared, nil, az, "rest", "--url", "https://management.azure.com"+scope+subscriptionVnetsPath)
 	wants(t, "virtual networks", list, map[string]any{"value.0.name": "hub", "value.0.properties.addressSpace.addressPrefixes": []any{"10.0.0.0/16"}})
@@ -152,6 +150,40 @@ func TestArticleExternalWorkload(t *testing.T) {
 		t.Errorf("a Reader deleted: exit %d\n%s", denied.code, denied.stderr)
 	}
 	azLogin(t)
+}
+
+// federatedLogin signs az in as the workload, with a fresh token of the same identity.
+func federatedLogin(t *testing.T, w workload) []any {
+	t.Helper()
+	dev := must[object](t, shared, nil, aws, "cognito-identity", "get-open-id-token-for-developer-identity", "--identity-pool-id", w.pool,
+		"--logins", "my.dev.provider=my_user_id")
+	if text(dev, "IdentityId") != w.identity {
+		t.Fatalf("the same user got another identity: %s", text(dev, "IdentityId"))
+	}
+	must[any](t, shared, nil, az, "account", "clear") // else az goes on as whoever was there
+	return must[[]any](t, shared, nil, az, "login", "--service-principal", "-u", w.app, "-t", w.tenant, "--federated-token", text(dev, "Token"))
+}
+
+// assign grants a role at a scope. Debian's az 2.45 cannot do it by "role assignment create", which stops
+// before the call at an attribute that its own library no longer has.
+func assign(t *testing.T, w workload, scope, name, role string) {
+	t.Helper()
+	definition := scope + "/providers/Microsoft.Authorization/roleDefinitions/" + role
+	got := put(t, scope+"/providers/Microsoft.Authorization/roleAssignments/"+name+"?api-version=2022-04-01", object{"properties": object{
+		"roleDefinitionId": definition, "principalId": w.principalID, "principalType": "ServicePrincipal",
+	}})
+	wants(t, "role assignment", got, map[string]any{
+		"properties.principalId": w.principalID, "properties.scope": scope, "properties.principalType": "ServicePrincipal", "properties.roleDefinitionId": definition,
+	})
+}
+
+func put(t *testing.T, url string, body object) object {
+	t.Helper()
+	b, err := json.Marshal(body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return must[object](t, shared, nil, az, "rest", "--method", "put", "--url", url, "--body", string(b))
 }
 
 // What a newcomer meets first: a wrong subject. The answer names it, and explain names the difference.

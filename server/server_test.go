@@ -35,7 +35,6 @@ func noEnv(string) string { return "" }
 func memory(t *testing.T, change ...func(*Config)) *Server {
 	t.Helper()
 	c := Config{Getenv: noEnv}
-	c.Data = "unused"
 	for _, f := range change {
 		f(&c)
 	}
@@ -496,7 +495,7 @@ func TestTheCertificateOfAHubIsItsOwn(t *testing.T) {
 	if err != nil || !bytes.Equal(got.Certificate[0], c.Certificate[0]) {
 		t.Errorf("the hub does not use its certificate: %v", err)
 	}
-	if _, err := New(context.Background(), Config{Getenv: noEnv, Config: config.Config{Data: "x", PublicURL: "https://id.example.org"}}); err == nil || !strings.Contains(err.Error(), "tls.cert") {
+	if _, err := New(context.Background(), Config{Getenv: noEnv, Config: config.Config{PublicURL: "https://id.example.org"}}); err == nil || !strings.Contains(err.Error(), "tls.cert") {
 		t.Errorf("a public hub without a certificate: %v", err)
 	}
 }

@@ -254,3 +254,6 @@ func auditKey(id string) string {
 	id = strings.ReplaceAll(strings.ToValidUTF8(folded(id[:min(len(id), longestKey)]), "?"), "\x00", "?")
 	return id
 }
+
+// Wait returns when no pruning runs in the background.
+func (a *Audit) Wait() { a.background.Wait() }

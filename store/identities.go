@@ -128,7 +128,10 @@ func (r *identities) gather(ctx context.Context, op, text string, args ...any) (
 		}
 		return nil
 	})
-	return out, failed(op, args, err)
+	if err != nil && !errors.Is(err, errText) {
+		return nil, failed(op, args, err)
+	}
+	return out, nil
 }
 
 // touch locks an identity for the rest of the transaction and gives its pool: fault.NotFound if there is

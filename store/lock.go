@@ -1,6 +1,7 @@
 package store
 
 import (
+	"errors"
 	"io"
 	"os"
 	"path/filepath"
@@ -16,30 +17,30 @@ const lockName = "lock"
 // Lock makes this process the only one on a data folder until release, or until it ends in any way.
 // When another has it, the fault is fault.Conflict and its Reason names the other's process id.
 func Lock(dir string) (release func() error, err error) {
-	op := "lock data folder " + dir
-	f, err := os.OpenFile(filepath.Join(dir, lockName), os.O_CREATE|os.O_RDWR, 0o600)
+	return lockFile(filepath.Join(dir, lockName), "lock data folder "+dir, "stop that one or give this one another --data folder")
+}
+
+// lockFile locks a file that is made for nothing else; remedy ends the sentence that refuses.
+func lockFile(name, op, remedy string) (release func() error, err error) {
+	f, err := os.OpenFile(name, os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return nil, fault.Wrap(fault.Internal, op, err)
 	}
 	taken, err := tryLock(f)
-	if err != nil {
-		_ = f.Close()
-		return nil, fault.Wrap(fault.Internal, op, err)
+	if err == nil && !taken {
+		err = fault.New(fault.Conflict, op, "another treaty is using it ("+holder(f)+"); "+remedy)
 	}
-	if !taken {
-		defer f.Close()
-		return nil, fault.New(fault.Conflict, op, "another treaty is using it ("+holder(f)+"); stop that one or give this one another --data folder")
+	if err == nil {
+		err = f.Truncate(0)
 	}
-	if err = f.Truncate(0); err == nil {
+	if err == nil {
 		_, err = f.WriteAt([]byte(strconv.Itoa(os.Getpid())+"\n"), 0)
 	}
 	if err != nil {
-		_ = f.Close()
-		return nil, fault.Wrap(fault.Internal, op, err)
+		return nil, errors.Join(failed(op, nil, err), f.Close())
 	}
 	return func() error { // the file stays: to remove it would let two processes lock two files of one name
-		_ = f.Truncate(0)
-		return fault.Wrap(fault.Internal, op, f.Close())
+		return fault.Wrap(fault.Internal, op, errors.Join(f.Truncate(0), f.Close()))
 	}, nil
 }
 

@@ -57,9 +57,9 @@ func one[T any](ctx context.Context, q querier, op string, scan scanner[T], text
 		return err
 	})
 	switch {
-	case err != nil:
+	case err != nil && !errors.Is(err, errText):
 		return out, failed(op, args, err)
-	case !found:
+	case !found: // also what no column can hold
 		return out, fault.New(fault.NotFound, described(op, args), "")
 	}
 	return out, nil
@@ -73,7 +73,7 @@ func list[T any](ctx context.Context, q querier, op string, scan scanner[T], tex
 		out = append(out, v)
 		return err
 	})
-	if err != nil {
+	if err != nil && !errors.Is(err, errText) {
 		return nil, failed(op, args, err)
 	}
 	return out, nil

@@ -69,6 +69,11 @@ func openSQLite(ctx context.Context, name string, readers int, cleanup func() er
 	if err := f.Close(); err != nil {
 		return nil, fault.Wrap(fault.Internal, "open store", err)
 	}
+	// The cache holds only while this Store sees every write to the file.
+	release, err := lockFile(abs+"-lock", "open store "+abs, "stop that one or name another file")
+	if err != nil {
+		return nil, err
+	}
 	if readers <= 0 {
 		readers = 4
 	}
@@ -76,7 +81,17 @@ func openSQLite(ctx context.Context, name string, readers int, cleanup func() er
 	if !strings.HasPrefix(path, "/") {
 		path = "/" + path // a drive letter: file:///C:/…
 	}
-	return connectSQLite(ctx, "file:"+(&url.URL{Path: path}).EscapedPath(), "journal_mode(WAL)", readers, cleanup)
+	db, err := connectSQLite(ctx, "file:"+(&url.URL{Path: path}).EscapedPath(), "journal_mode(WAL)", readers, func() error {
+		err := release()
+		if cleanup != nil {
+			err = errors.Join(err, cleanup())
+		}
+		return err
+	})
+	if err != nil {
+		return nil, errors.Join(err, release())
+	}
+	return db, nil
 }
 
 func connectSQLite(ctx context.Context, file, journal string, readers int, cleanup func() error) (database, error) {

@@ -66,7 +66,9 @@ func TestTokensVerifyWithThePublishedKeys(t *testing.T) {
 	t.Parallel()
 	w, ctx := newWorld(t), context.Background()
 	w.haveKey("eu-west-1")
-	for region, c := range map[string]*ci.Client{"us-east-1": w.Client, "eu-west-1": w.as(account, "eu-west-1")} {
+	w.haveKey("cn-north-1")
+	for region, partition := range map[string]string{"us-east-1": "aws", "eu-west-1": "aws", "cn-north-1": "aws-cn"} {
+		c := w.as(account, region)
 		pool, err := c.CreateIdentityPool(ctx, &ci.CreateIdentityPoolInput{IdentityPoolName: new("p"), DeveloperProviderName: new(developer)})
 		must(t, err)
 		out, err := c.GetOpenIdTokenForDeveloperIdentity(ctx, &ci.GetOpenIdTokenForDeveloperIdentityInput{IdentityPoolId: pool.IdentityPoolId, Logins: map[string]string{developer: "u"}})
@@ -74,6 +76,10 @@ func TestTokensVerifyWithThePublishedKeys(t *testing.T) {
 		header, claims := decode(t, *out.Token)
 		if want := `{"kid":"` + region + `1","typ":"JWS","alg":"RS512"}`; header != want || !strings.HasPrefix(claims["sub"].(string), region+":") {
 			t.Errorf("header %s, sub %s, want %s", header, claims["sub"], want)
+		}
+		arn := "arn:" + partition + ":cognito-identity:" + region + ":123456789012:identitypool/" + *pool.IdentityPoolId
+		if got := claims["https://cognito-identity.amazonaws.com/identity-pool-arn"]; got != arn {
+			t.Errorf("pool ARN is %v, want %s", got, arn)
 		}
 		keys := published(t, w)
 		if err := signed(t, *out.Token, keys); err != nil {
@@ -85,7 +91,7 @@ func TestTokensVerifyWithThePublishedKeys(t *testing.T) {
 		}
 	}
 	keys := published(t, w)
-	if d := cmp.Diff([]string{"eu-west-11", "us-east-11"}, names(keys)); d != "" {
+	if d := cmp.Diff([]string{"cn-north-11", "eu-west-11", "us-east-11"}, names(keys)); d != "" {
 		t.Errorf("keys of regions that sign (-want +got):\n%s", d)
 	}
 	if d := cmp.Diff([]string{"alg", "e", "kid", "kty", "n", "use"}, names(keys["us-east-11"])); d != "" {

@@ -56,7 +56,7 @@ func (l linker) settle(ctx context.Context, pool directory.IdentityPool, i direc
 		case err == nil && survivor == i.ID && len(fresh)+len(others) == 0:
 			return i, nil
 		case err == nil:
-			return l.Identities.Identity(ctx, survivor)
+			return l.live(ctx, survivor)
 		case !errors.Is(err, fault.Conflict):
 			return i, err
 		}

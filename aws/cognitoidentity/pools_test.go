@@ -300,19 +300,33 @@ func TestAnAccountHasAThousandPoolsInARegion(t *testing.T) {
 	refused(t, err, "LimitExceededException", "")
 }
 
-// broken is a store whose reads fail.
-type broken struct{ repository }
+// broken is a store whose reads fail in one way.
+type broken struct {
+	repository
+	kind *fault.Kind
+}
 
-func (broken) Pool(context.Context, string) (directory.IdentityPool, error) {
-	return directory.IdentityPool{}, fault.New(fault.Internal, "pool", "disk on fire in /var/lib/secret")
+func (b broken) Pool(context.Context, string) (directory.IdentityPool, error) {
+	return directory.IdentityPool{}, fault.New(*b.kind, "pool", "disk on fire in /var/lib/secret")
 }
 
 func TestInternalTextsDoNotLeave(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, func(s *cognitoidentity.Service) { s.Pools = broken{s.Pools} })
-	_, err := w.DescribeIdentityPool(context.Background(), &ci.DescribeIdentityPoolInput{IdentityPoolId: new("us-east-1:0")})
-	refused(t, err, "InternalErrorException", "")
-	if regexp.MustCompile(`fire|secret`).MatchString(err.Error()) {
-		t.Errorf("the store's own words are in the answer: %v", err)
+	var kind fault.Kind
+	w := newWorld(t, func(s *cognitoidentity.Service) { s.Pools = broken{s.Pools, &kind} })
+	for k, code := range map[fault.Kind]string{
+		fault.NotFound: "ResourceNotFoundException", fault.Conflict: "ResourceConflictException", fault.Invalid: "InvalidParameterException",
+		fault.Denied: "NotAuthorizedException", fault.Throttled: "TooManyRequestsException", fault.LimitExceeded: "LimitExceededException",
+		fault.Unavailable: "ExternalServiceException", fault.Internal: "InternalErrorException",
+	} {
+		kind = k
+		_, err := w.GetId(context.Background(), &ci.GetIdInput{IdentityPoolId: new("us-east-1:0")})
+		refused(t, err, code, "")
+		if regexp.MustCompile(`fire|secret`).MatchString(fmt.Sprint(err)) {
+			t.Errorf("the store's own words are in the answer: %v", err)
+		}
+		if e := w.lastEvent(); e.Code != code || k != fault.NotFound && !strings.Contains(string(e.Evidence), "disk on fire") {
+			t.Errorf("audited as %s, %s", e.Code, e.Evidence)
+		}
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	ci "github.com/aws/aws-sdk-go-v2/service/cognitoidentity"
@@ -16,6 +17,7 @@ import (
 
 	"github.com/treatyfed/treaty/aws/cognitoidentity"
 	"github.com/treatyfed/treaty/core/audit"
+	"github.com/treatyfed/treaty/core/directory"
 	"github.com/treatyfed/treaty/core/fault"
 )
 
@@ -107,4 +109,41 @@ func TestSimultaneousLoginsOfGuestsEndInOneIdentity(t *testing.T) {
 	if known != 1 || len(list.Identities) != 1 {
 		t.Errorf("%d identities are left, %d with logins, want one", len(list.Identities), known)
 	}
+}
+
+// overtaken is a store in which a rival links every login to an identity of its own just before we do.
+type overtaken struct {
+	repositoryOfIdentities
+	rival *string
+}
+
+type repositoryOfIdentities = directory.Identities
+
+func (o overtaken) Link(ctx context.Context, id string, at time.Time, logins ...directory.Login) error {
+	if rival := *o.rival; rival != "" {
+		*o.rival = ""
+		if err := o.repositoryOfIdentities.Link(ctx, rival, at, logins...); err != nil {
+			return err
+		}
+	}
+	return o.repositoryOfIdentities.Link(ctx, id, at, logins...)
+}
+
+func TestALoginThatARivalLinksFirst(t *testing.T) {
+	t.Parallel()
+	var rival string
+	w, ctx := newWorld(t, vouched, func(s *cognitoidentity.Service) { s.Identities = overtaken{s.Identities, &rival} }), context.Background()
+	pool := w.pool(withGuests, withGoogle)
+	mine, others := w.guest(pool), w.guest(pool)
+	rival = others
+	out, err := w.GetOpenIdToken(ctx, &ci.GetOpenIdTokenInput{IdentityId: &mine, Logins: map[string]string{"accounts.google.com": "good:ann"}})
+	must(t, err)
+	if *out.IdentityId != others {
+		t.Errorf("the identity is %s, want the rival's %s", *out.IdentityId, others)
+	}
+
+	mine, others = w.guest(pool), w.guest(pool)
+	rival = others
+	_, err = w.GetOpenIdTokenForDeveloperIdentity(ctx, &ci.GetOpenIdTokenForDeveloperIdentityInput{IdentityPoolId: &pool, IdentityId: &mine, Logins: map[string]string{developer: "bob"}})
+	refused(t, err, "DeveloperUserAlreadyRegisteredException", "")
 }

@@ -181,6 +181,42 @@ func TestPrincipalTagsComeFromClaims(t *testing.T) {
 	refused(t, err, "InvalidParameterException", "")
 }
 
+func TestDefaultTagsOfProviders(t *testing.T) {
+	t.Parallel()
+	w, ctx := newWorld(t, vouched), context.Background()
+	const oidc, saml = "arn:aws:iam::123456789012:oidc-provider/login.example.org/T/v2.0", "arn:aws:iam::123456789012:saml-provider/adfs"
+	pool := w.pool(func(in *ci.CreateIdentityPoolInput) {
+		in.OpenIdConnectProviderARNs, in.SamlProviderARNs = []string{oidc}, []string{saml}
+		in.SupportedLoginProviders = map[string]string{"www.amazon.com": "client"}
+	})
+	for name, c := range map[string]struct {
+		source, login string
+		want          []string
+	}{
+		"an OIDC provider goes by its ARN":       {oidc, "login.example.org/T/v2.0", []string{"client", "username"}},
+		"Amazon's user is in user_id, not sub":   {"www.amazon.com", "www.amazon.com", []string{"client"}},
+		"SAML names neither sub nor aud a claim": {saml, saml, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := w.SetPrincipalTagAttributeMap(ctx, &ci.SetPrincipalTagAttributeMapInput{IdentityPoolId: &pool, IdentityProviderName: &c.source, UseDefaults: new(true)})
+			must(t, err)
+			logins := map[string]string{c.login: "good:ann"}
+			id, err := w.GetId(ctx, &ci.GetIdInput{IdentityPoolId: &pool, Logins: logins})
+			must(t, err)
+			out, err := w.GetOpenIdToken(ctx, &ci.GetOpenIdTokenInput{IdentityId: id.IdentityId, Logins: logins})
+			must(t, err)
+			_, claims := decode(t, *out.Token)
+			var got []string
+			if tags, ok := claims["https://aws.amazon.com/tags"].(map[string]any); ok {
+				got = names(tags["principal_tags"].(map[string]any))
+			}
+			if d := cmp.Diff(c.want, got); d != "" {
+				t.Errorf("tags (-want +got):\n%s", d)
+			}
+		})
+	}
+}
+
 func TestIdentitiesAreListedAndDeleted(t *testing.T) {
 	t.Parallel()
 	w, ctx := newWorld(t), context.Background()

@@ -43,6 +43,9 @@ func (t tagMaps) set(ctx context.Context, in *ci.SetPrincipalTagAttributeMapInpu
 		s.PrincipalTags = map[string]principalTagAttribute{}
 	}
 	s.PrincipalTags[provider] = m
+	if !m.UseDefaults && len(m.Claims) == 0 {
+		delete(s.PrincipalTags, provider) // shown as it would be had it never been set
+	}
 	if len(s.PrincipalTags) > maxProviders {
 		return nil, refusal(invalidParameter, fmt.Sprintf("An identity pool can map the attributes of at most %d providers.", maxProviders))
 	}

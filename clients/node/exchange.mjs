@@ -13,7 +13,7 @@ const { Token, IdentityId } = await cognito.send(new GetOpenIdTokenForDeveloperI
 }))
 const out = { identity: IdentityId, cognito: Token }
 
-const refusal = async (f) => { try { await f(); return null } catch (e) { return { name: e.name, message: e.message, code: e.errorResponse?.errorCodes } } }
+const refusal = async (f) => { try { await f(); return null } catch (e) { return { name: e.name, message: e.message } } }
 
 const scope = 'https://graph.microsoft.com/.default'
 const federated = new ClientAssertionCredential(env.TENANT, env.APP, async () => Token)

@@ -96,8 +96,10 @@ func (a *app) configuration(f *serveFlags, flags *pflag.FlagSet) (cfg config.Con
 		}
 	}
 	cfg = f.over(cfg, flags)
-	if a.data != "" {
-		cfg.Data = a.data
+	if a.data != "" || cfg.Data == "" {
+		if cfg.Data, err = a.folder(); err != nil {
+			return cfg, doc, err
+		}
 	}
 	cfg = cfg.Defaults(a.getenv)
 	if err := cfg.Check(); err != nil {

@@ -53,6 +53,7 @@ type Discovery struct {
 
 	mu      sync.Mutex
 	issuers map[string]*published
+	resets  int // how often all was forgotten: a fetch begun before is not kept
 	flight  singleflight.Group
 }
 
@@ -101,6 +102,7 @@ func (d *Discovery) Reset() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.issuers = nil
+	d.resets++
 }
 
 // within reports that at lies in the past of now, less than span ago. A clock that was set back makes
@@ -130,6 +132,9 @@ func (d *Discovery) answer(p *published, now time.Time) ([]PublicKey, error) {
 func (d *Discovery) renew(ctx context.Context, issuer string, forKid bool) *published {
 	ctx, cancel := context.WithTimeout(ctx, cmp.Or(d.Timeout, DefaultTimeout))
 	defer cancel()
+	d.mu.Lock()
+	resets := d.resets
+	d.mu.Unlock()
 	keys, err := d.fetch(ctx, issuer)
 	now := d.Now()
 	d.mu.Lock()
@@ -146,8 +151,10 @@ func (d *Discovery) renew(ctx context.Context, issuer string, forKid bool) *publ
 	if forKid {
 		fresh.forKid = now
 	}
-	d.makeRoom(issuer)
-	d.issuers[issuer] = fresh
+	if resets == d.resets {
+		d.makeRoom(issuer)
+		d.issuers[issuer] = fresh
+	}
 	return fresh
 }
 

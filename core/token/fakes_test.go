@@ -45,13 +45,19 @@ type memory struct {
 	keys  map[string][]token.StoredKey
 	reads int
 	down  error
+
+	duringRead func() // called with the answer in hand
 }
 
 func (m *memory) Keys(_ context.Context, ring string) ([]token.StoredKey, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.reads++
-	return slices.Clone(m.keys[ring]), m.down
+	found := slices.Clone(m.keys[ring])
+	if m.duringRead != nil {
+		m.duringRead()
+	}
+	return found, m.down
 }
 
 func (m *memory) AddKey(_ context.Context, k token.StoredKey) error {

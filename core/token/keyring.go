@@ -53,6 +53,7 @@ type Keyring struct {
 
 	mu     sync.Mutex
 	rings  map[string]*ring
+	resets int // how often what is known was forgotten: a read begun before is not kept
 	flight singleflight.Group
 }
 
@@ -103,7 +104,7 @@ func (r *Keyring) Refresh(ctx context.Context, name string) error {
 // replicas sign with it when their cache ends.
 func (r *Keyring) RotateNow(ctx context.Context, name string) (Key, error) {
 	for range rotateTries {
-		known, err := r.read(ctx, name)
+		known, resets, err := r.read(ctx, name)
 		if err != nil {
 			return Key{}, err
 		}
@@ -111,7 +112,7 @@ func (r *Keyring) RotateNow(ctx context.Context, name string) (Key, error) {
 		if err != nil {
 			return Key{}, err
 		}
-		r.keep(name, known)
+		r.keep(name, known, resets)
 		if added {
 			return known.keys[known.signing(r.Now())], nil
 		}
@@ -127,6 +128,7 @@ func (r *Keyring) Reset() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.rings = nil
+	r.resets++
 }
 
 // signing is the index of the key that signs: the youngest that has begun, else the first.
@@ -183,7 +185,7 @@ func (r *Keyring) load(ctx context.Context, name string, maxAge time.Duration) (
 }
 
 func (r *Keyring) renew(ctx context.Context, name string) (*ring, error) {
-	known, err := r.read(ctx, name)
+	known, resets, err := r.read(ctx, name)
 	if err != nil {
 		return nil, err
 	}
@@ -201,13 +203,16 @@ func (r *Keyring) renew(ctx context.Context, name string) (*ring, error) {
 	if err != nil {
 		return nil, err
 	}
-	r.keep(name, known)
+	r.keep(name, known, resets)
 	return known, nil
 }
 
-func (r *Keyring) keep(name string, known *ring) {
+func (r *Keyring) keep(name string, known *ring, resets int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if resets != r.resets {
+		return
+	}
 	if r.rings == nil {
 		r.rings = map[string]*ring{}
 	}
@@ -215,30 +220,30 @@ func (r *Keyring) keep(name string, known *ring) {
 }
 
 // read gets the ring from the store; private keys that are known already are not parsed again.
-func (r *Keyring) read(ctx context.Context, name string) (*ring, error) {
+func (r *Keyring) read(ctx context.Context, name string) (out *ring, resets int, err error) {
 	if _, err := r.kind(name); err != nil {
-		return nil, err
+		return nil, 0, err
 	}
+	r.mu.Lock()
+	before, resets := r.rings[name], r.resets
+	r.mu.Unlock()
 	at := r.Now()
 	stored, err := r.Store.Keys(ctx, name)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
-	r.mu.Lock()
-	before := r.rings[name]
-	r.mu.Unlock()
-	out := &ring{readAt: at, keys: make([]Key, 0, len(stored)+1)}
+	out = &ring{readAt: at, keys: make([]Key, 0, len(stored)+1)}
 	for _, s := range stored {
 		k, ok := before.find(s)
 		if !ok {
 			if k, err = s.parse(); err != nil {
-				return nil, err
+				return nil, 0, err
 			}
 		}
 		out.keys = append(out.keys, k)
 	}
 	slices.SortFunc(out.keys, func(a, b Key) int { return cmp.Compare(a.Sequence, b.Sequence) })
-	return out, nil
+	return out, resets, nil
 }
 
 func (k *ring) find(s StoredKey) (Key, bool) {
@@ -266,7 +271,7 @@ func (r *Keyring) extend(ctx context.Context, name string, known *ring, begin ti
 	}
 	err = r.Store.AddKey(ctx, stored)
 	if errors.Is(err, fault.Conflict) {
-		known, err = r.read(ctx, name)
+		known, _, err = r.read(ctx, name)
 		if err == nil && len(known.keys) == 0 {
 			err = fault.New(fault.Internal, "keys of ring "+name, "the store has a key and does not show it")
 		}

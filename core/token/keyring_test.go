@@ -196,3 +196,20 @@ func TestAStoreThatFailsIsReportedAndForgiven(t *testing.T) {
 		t.Errorf("a damaged key: %v", err)
 	}
 }
+
+func TestAReadBegunBeforeAResetIsNotKept(t *testing.T) {
+	t.Parallel()
+	c, store := newClock(), &memory{}
+	r := newRing(store, c)
+	first := signing(t, r, "plain")
+	c.advance(token.DefaultCache)
+	store.duringRead = func() { // the store is emptied while its answer is on the way
+		store.keys = nil
+		r.Reset()
+	}
+	signing(t, r, "plain")
+	store.duringRead = nil
+	if k := signing(t, r, "plain"); k.ID == first.ID {
+		t.Error("a key that the store no longer has goes on to sign")
+	}
+}

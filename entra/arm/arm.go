@@ -57,6 +57,8 @@ type Verifier interface {
 	Verify(ctx context.Context, raw, issuer string) (token.Claims, token.Report, error)
 }
 
+var _ Verifier = (*token.Verifier)(nil)
+
 // call is one authenticated request on its way to a handler.
 type call struct {
 	caller   caller
@@ -150,7 +152,9 @@ func (s *Service) admit(mux *http.ServeMux, r *http.Request) (context.Context, *
 	if err != nil {
 		return ctx, nil, err
 	}
-	ar.Operation = t.action(r.Method)
+	if t.known() {
+		ar.Operation = t.action(r.Method)
+	}
 	version, err := versionOf(r)
 	if err != nil {
 		return ctx, nil, err

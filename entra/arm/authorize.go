@@ -8,20 +8,29 @@ import (
 	"github.com/treatyfed/treaty/core/directory"
 )
 
-// access is what a caller holds, read once a request: its own assignments and every definition.
+// access is what a caller holds, read once a request: its own assignments and the definitions of their
+// roles, or every definition when the call is about roles.
 type access struct {
 	caller      caller
 	assignments []directory.RoleAssignment
 	definitions map[string]directory.RoleDefinition
 }
 
-func (s *Service) accessOf(ctx context.Context, c caller) (access, error) {
-	a := access{caller: c}
+func (s *Service) accessOf(ctx context.Context, c *call) (access, error) {
+	a := access{caller: c.caller}
 	var err error
-	if a.assignments, err = s.Roles.RoleAssignmentsOf(ctx, c.TenantID, c.ObjectID); err != nil {
+	if a.assignments, err = s.Roles.RoleAssignmentsOf(ctx, c.caller.TenantID, c.caller.ObjectID); err != nil {
 		return a, err
 	}
-	a.definitions, err = s.definitions(ctx, c.TenantID)
+	a.definitions = byID(builtins)
+	custom := c.target.Namespace == authorizationNamespace
+	for _, as := range a.assignments {
+		_, ok := a.definitions[lower(as.RoleDefinitionID)]
+		custom = custom || !ok
+	}
+	if custom {
+		a.definitions, err = s.definitions(ctx, c.caller.TenantID)
+	}
 	return a, err
 }
 
@@ -51,7 +60,7 @@ func filtered(kind string) bool { return kind == "/groups" || kind == "/resource
 // authorize decides the call and records refusals and writes. A write is recorded before it is done, so
 // that nothing happens that the audit does not know.
 func (s *Service) authorize(ctx context.Context, c *call, method string) error {
-	a, err := s.accessOf(ctx, c.caller)
+	a, err := s.accessOf(ctx, c)
 	if err != nil {
 		return err
 	}

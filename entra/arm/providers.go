@@ -138,6 +138,17 @@ func versionOf(r *http.Request) (string, error) {
 	return lower(strings.Join(v, ",")), nil
 }
 
+// known reports whether the target's namespace and type are ours: only then may they name the operation
+// in logs and metrics, which must not grow by what anybody asks for.
+func (t target) known() bool {
+	if t.Namespace == "" {
+		_, ok := namespaceOf(t.Name())
+		return ok || t.Kind != "/register"
+	}
+	ns, _ := namespaceOf(t.Namespace)
+	return slices.ContainsFunc(ns.Types, func(s typeSpec) bool { return s.Name == strings.Join(t.Types, "/") })
+}
+
 // supports checks that the target's type exists, lives at that scope and has the version.
 func (t target) supports(version, method string) error {
 	if t.Namespace == "" {

@@ -169,6 +169,9 @@ func (s *Service) putRoleAssignment(ctx context.Context, in *struct {
 	}
 	a := directory.RoleAssignment{ID: id, TenantID: c.caller.TenantID, Scope: scope, RoleDefinitionID: def.ID, PrincipalID: lower(p.PrincipalID),
 		PrincipalType: kind, Description: p.Description, CreatedAt: s.Now(), CreatedBy: c.caller.ObjectID}
+	if err := s.roomFor(ctx, a); err != nil {
+		return nil, err
+	}
 	err = s.Roles.AssignRole(ctx, a)
 	if errors.Is(err, fault.Conflict) {
 		return s.conflicting(ctx, c, a)
@@ -177,6 +180,29 @@ func (s *Service) putRoleAssignment(ctx context.Context, in *struct {
 		return nil, err
 	}
 	return viewAssignment(a, scope, http.StatusCreated), nil
+}
+
+// maxAssignments is how many assignments a subscription may have (Microsoft Learn, "Azure RBAC limits").
+const maxAssignments = 4000
+
+func (s *Service) roomFor(ctx context.Context, a directory.RoleAssignment) error {
+	all, err := s.Roles.RoleAssignments(ctx, a.TenantID)
+	if err != nil {
+		return err
+	}
+	n := 0
+	for _, o := range all {
+		if is(o.ID, a.ID) {
+			return nil
+		}
+		if is(subscriptionOf(o.Scope), subscriptionOf(a.Scope)) {
+			n++
+		}
+	}
+	if n >= maxAssignments {
+		return errorf(400, "RoleAssignmentLimitExceeded", "No more role assignments can be created; the limit of %d is reached.", maxAssignments)
+	}
+	return nil
 }
 
 // conflicting answers an assignment that the store did not take.

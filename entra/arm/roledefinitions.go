@@ -72,11 +72,15 @@ func (s *Service) definitions(ctx context.Context, tenant string) (map[string]di
 	if err != nil {
 		return nil, err
 	}
-	out := make(map[string]directory.RoleDefinition, len(builtins)+len(custom))
-	for _, d := range slices.Concat(builtins, custom) {
+	return byID(builtins, custom), nil
+}
+
+func byID(lists ...[]directory.RoleDefinition) map[string]directory.RoleDefinition {
+	out := map[string]directory.RoleDefinition{}
+	for _, d := range slices.Concat(lists...) {
 		out[lower(d.ID)] = d
 	}
-	return out, nil
+	return out
 }
 
 // assignable reports whether a definition may be assigned at a scope.

@@ -45,27 +45,3 @@ func FuzzToken(f *testing.F) {
 		}
 	})
 }
-
-// BenchmarkExchange carries out a federated exchange in process, and prints it as a ratio to the bare RSA
-// signature that each must make.
-func BenchmarkExchange(b *testing.B) {
-	w := newWorld(b)
-	body := withAssertion(poolToken(b))
-	payload := []byte(`{"a":"` + strings.Repeat("x", 800) + `"}`)
-	floor := testing.Benchmark(func(b *testing.B) {
-		for b.Loop() {
-			if _, err := jose.Sign(header("RS256"), payload, keys().entra, "RS256", nil); err != nil {
-				b.Fatal(err)
-			}
-		}
-	})
-	b.ReportAllocs()
-	b.ResetTimer()
-	for b.Loop() {
-		w.journal.events = w.journal.events[:0]
-		if rec := w.post(tokenPath, body); rec.Code != http.StatusOK {
-			b.Fatal(rec.Body)
-		}
-	}
-	b.ReportMetric(float64(floor.NsPerOp())*float64(b.N)/float64(b.Elapsed().Nanoseconds()), "of-raw-signature")
-}

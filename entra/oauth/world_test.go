@@ -9,7 +9,6 @@ import (
 	"crypto/x509/pkix"
 	"encoding/json"
 	"errors"
-	"io"
 	"math/big"
 	"net/http"
 	"net/http/httptest"
@@ -410,13 +409,4 @@ func decode(t testing.TB, rec *httptest.ResponseRecorder) (header map[string]any
 		t.Fatal(err)
 	}
 	return parsed.Header, token.Claims(parsed.Claims)
-}
-
-func read(t testing.TB, rec *httptest.ResponseRecorder) string {
-	t.Helper()
-	b, err := io.ReadAll(rec.Result().Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(b)
 }

@@ -52,9 +52,6 @@ var (
 // Check reports everything wrong with a configuration whose defaults are filled in, as Problems.
 func (c Config) Check() error {
 	var ps Problems
-	if c.Data == "" {
-		ps.Add("data", "there is no home folder to keep data in: say where")
-	}
 	address(&ps, "listen", c.Listen)
 	if c.Proxy != Off {
 		address(&ps, "proxy", c.Proxy)

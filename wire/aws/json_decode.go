@@ -201,16 +201,18 @@ func (d *jsonDecoder) list(v reflect.Value, at *path, depth int) error {
 
 func (d *jsonDecoder) dictionary(v reflect.Value, at *path, depth int) error {
 	v.Set(reflect.MakeMap(v.Type()))
+	seen := map[string]bool{}
 	for d.tokens.More() {
 		t, err := d.next()
 		if err != nil {
 			return err
 		}
 		name, _ := t.(string)
-		key := reflect.ValueOf(name).Convert(v.Type().Key())
-		if v.MapIndex(key).IsValid() {
+		if seen[name] {
 			return at.member(name).fail("Duplicate member")
 		}
+		seen[name] = true
+		key := reflect.ValueOf(name).Convert(v.Type().Key())
 		e := reflect.New(v.Type().Elem()).Elem()
 		ok, err := d.element(e, at.member(name).member("member"), depth)
 		if err != nil {

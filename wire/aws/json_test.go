@@ -107,6 +107,7 @@ func TestJSONThatDoesNotFitIsRefusedWithItsPath(t *testing.T) {
 		{"a member twice", `{"Name":"a","Name":"b"}`, "name", "Duplicate member"},
 		{"a member twice in two cases", `{"Name":"a","name":"b"}`, "name", "Duplicate member"},
 		{"a map key twice", `{"Labels":{"k":"a","k":"b"}}`, "labels.k", "Duplicate member"},
+		{"a map key twice, null first", `{"Labels":{"k":null,"k":"b"}}`, "labels.k", "Duplicate member"},
 		{"a number for a string", `{"Name":1}`, "name", "NUMBER_VALUE can not be converted to a String"},
 		{"a boolean for a string", `{"Parts":[{},{"Arn":true}]}`, "parts.2.member.arn", "TRUE_VALUE can not be converted to a String"},
 		{"a string for a number", `{"Count":"1"}`, "count", "STRING_VALUE can not be converted to Integer"},

@@ -1,0 +1,27 @@
+package store_test
+
+import (
+	"path/filepath"
+	"testing"
+
+	"github.com/treatyfed/treaty/store"
+	"github.com/treatyfed/treaty/store/storetest"
+)
+
+func TestSQLiteFile(t *testing.T) {
+	t.Parallel()
+	storetest.Run(t, func(t *testing.T) *store.Store {
+		return storetest.New(t, "sqlite:"+filepath.Join(t.TempDir(), "treaty ?%20.db"))
+	})
+}
+
+func TestSQLiteMemory(t *testing.T) {
+	t.Parallel()
+	storetest.Run(t, func(t *testing.T) *store.Store { return storetest.New(t, "") })
+}
+
+func TestPostgreSQL(t *testing.T) {
+	t.Parallel()
+	p := storetest.StartPostgres(t)
+	storetest.Run(t, func(t *testing.T) *store.Store { return storetest.New(t, p.DSN(t)) })
+}
