@@ -14,9 +14,9 @@ import (
 // maxNesting bounds how deep evidence is searched for checks; no surface nests more than four levels.
 const maxNesting = 16
 
-// FromEvent explains a decision that was recorded. answer words the refusal of a trust decision in the
-// cloud's terms; for anything else, and where the refusal is of another making, the event's code stands.
-func FromEvent(e audit.Event, answer func(trust.Decision) Answer) (Report, error) {
+// FromEvent explains a decision that was recorded. answer words the refusal of a trust decision, which the
+// client was told as code, in the cloud's terms; for any other decision the event's code stands.
+func FromEvent(e audit.Event, answer func(d trust.Decision, code string) Answer) (Report, error) {
 	var d struct {
 		trust.Decision
 		Verdicts *[]trust.Verdict `json:"verdicts"`
@@ -24,13 +24,7 @@ func FromEvent(e audit.Event, answer func(trust.Decision) Answer) (Report, error
 	r := Report{}
 	if err := json.Unmarshal(e.Evidence, &d); err == nil && d.Verdicts != nil {
 		d.Decision.Verdicts = *d.Verdicts
-		told := Answer{Code: e.Code}
-		if !d.OK() {
-			if a := answer(d.Decision); a.Code == e.Code {
-				told = a
-			}
-		}
-		r = FromDecision(d.Decision, told)
+		r = FromDecision(d.Decision, answer(d.Decision, e.Code))
 		if d.OK() && e.Outcome == audit.Refused {
 			r.Change = "the federated credential was accepted; the request was refused for " + e.Code + ", which is about the rest of it"
 		}

@@ -121,7 +121,7 @@ func (t Text) failed(b *strings.Builder, c evidence.Check) {
 	} else if c.Claim != "" {
 		fmt.Fprintf(b, "        got     %s\n", t.paint(faint, "(absent)"))
 	}
-	if len(c.Want) == 1 && len(c.Got) == 1 && c.Want[0] != c.Got[0] {
+	if alike := c.Operator == "equals" || c.Operator == "contains" || c.Operator == "eq"; alike && len(c.Want) == 1 && len(c.Got) == 1 && c.Want[0] != c.Got[0] {
 		fmt.Fprintf(b, "                %s%s\n", strings.Repeat(" ", column(c.Want[0], c.Got[0], show)), t.paint(red, "^"))
 	}
 	if c.Note != "" {

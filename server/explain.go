@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
 
 	"github.com/treatyfed/treaty/core/directory"
@@ -32,7 +33,7 @@ func (s *Server) Explain(ctx context.Context, id string) (explain.Report, error)
 	if err != nil {
 		return explain.Report{}, err
 	}
-	return explain.FromEvent(e, answerOf)
+	return explain.FromEvent(e, answerAs)
 }
 
 // ExplainToken tells whether a token would pass now. It is the decision of the token endpoint itself; it
@@ -92,6 +93,20 @@ func answerOf(d trust.Decision) explain.Answer {
 	code, args := aadsts.ForReason(d)
 	e := aadsts.New(code, args...)
 	return explain.Answer{Status: e.Status(), Code: code.String(), Error: e.OAuth(), Text: e.Text()}
+}
+
+// answerAs is what Entra said to the client under code: the decision's own words or, where the refusal came
+// from another part of the request, the kind of error alone.
+func answerAs(d trust.Decision, code string) explain.Answer {
+	if a := answerOf(d); a.Code == code {
+		return a
+	}
+	n, err := strconv.Atoi(strings.TrimPrefix(code, "AADSTS"))
+	if err != nil {
+		return explain.Answer{Code: code}
+	}
+	e := aadsts.New(aadsts.Code(n))
+	return explain.Answer{Status: e.Status(), Code: code, Error: e.OAuth()}
 }
 
 // explainRequest and explainToken serve the control interface:

@@ -175,7 +175,8 @@ func (s *Server) TLSConfig() *tls.Config {
 	if s.config.TLS.Cert != "" {
 		own := &ownCertificate{cert: s.config.TLS.Cert, key: s.config.TLS.Key, log: s.log}
 		t.GetCertificate = func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
-			if c := own.get(); c != nil && hello.SupportsCertificate(c) == nil {
+			local := hello.ServerName == "" && hello.Conn != nil && names.Loopback(hello.Conn.LocalAddr().String())
+			if c := own.get(); c != nil && !local && hello.SupportsCertificate(c) == nil {
 				return c, nil
 			}
 			return s.leaves.Certificate(hello)

@@ -5,12 +5,12 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/treatyfed/treaty/core/audit"
 	"github.com/treatyfed/treaty/server/config"
-	"github.com/treatyfed/treaty/server/names"
 )
 
 // Names are the names under which a server answers and issues. In twin mode they are the clouds'; in hub
@@ -85,15 +85,15 @@ func (n publicNames) v1Issuer(tenant string) string {
 // v2Issuer is iss of the tenant's v2 tokens.
 func (n publicNames) v2Issuer(tenant string) string { return n.Authority + "/" + tenant + "/v2.0" }
 
+// isPublic reports whether a host, with the port of an https URL, is the public URL's.
+func (n publicNames) isPublic(hostport string) bool {
+	return n.publicHost != "" && withPort(hostport) == n.publicHost
+}
+
 // isOwn reports whether a host, with the port of an https URL, is this server's by configuration.
 func (n publicNames) isOwn(hostport string) bool {
 	h := withPort(hostport)
-	for _, own := range n.hosts {
-		if withPort(own) == h {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(n.hosts, func(own string) bool { return withPort(own) == h })
 }
 
 func withPort(hostport string) string {
@@ -107,19 +107,13 @@ func withPort(hostport string) string {
 // issuerHandler answers the documents of our own issuers to ourselves: a token that we issued is verified
 // like any other, by discovery, but without a network. It is nil for everybody else's.
 func (s *Server) issuerHandler(host string) http.Handler {
-	if !s.answersCloud(host) && (s.names.publicHost == "" || withPort(host) != s.names.publicHost) {
+	if !s.answersCloud(host) && !s.names.isPublic(host) {
 		return nil
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		// The request that asks is under way with an audit.Request of its own; this one is another.
 		s.route(w, r.WithContext(audit.WithRequest(r.Context(), &audit.Request{ID: s.newID()})))
 	})
-}
-
-// AnswersHost reports whether host:port of an https address is answered by this server: a cloud's name in
-// twin mode, or a name of its own.
-func (s *Server) AnswersHost(hostport string) bool {
-	return s.answersCloud(names.Host(hostport)) || s.names.isOwn(hostport) || s.up.is(hostport)
 }
 
 // realNow is the machine's time, for certificates.

@@ -42,13 +42,17 @@ type Config struct {
 	// Folder is where the server keeps things; nil keeps nothing, and the database is in memory unless
 	// Database says otherwise. The server closes it.
 	Folder *folder.Folder
-	// Seed must exist when the server is ready. Seed of the embedded Config, a file, is the caller's to read.
+	// Document must exist when the server is ready. Seed of the embedded Config, a file, is the caller's to read.
 	Document seed.Document
-	Clock    *clock.Clock // nil is the machine's
-	Rand     io.Reader    // nil is crypto/rand
-	Log      *slog.Logger // nil discards
-	Getenv   func(string) string
-	Version  string
+	// Reset empties the database first, wherever it is: the counterpart of folder.Open's reset.
+	Reset bool
+	// Inspect seeds nothing and writes nothing: for looking at a folder whose server does not run.
+	Inspect bool
+	Clock   *clock.Clock // nil is the machine's
+	Rand    io.Reader    // nil is crypto/rand
+	Log     *slog.Logger // nil discards
+	Getenv  func(string) string
+	Version string
 }
 
 // Server is a wired server. It is an http.Handler; Listen puts it behind listeners.
@@ -107,6 +111,11 @@ func New(ctx context.Context, c Config) (_ *Server, err error) {
 	if err := s.open(ctx); err != nil {
 		return nil, err
 	}
+	if c.Reset {
+		if err := s.store.Reset(ctx); err != nil {
+			return nil, err
+		}
+	}
 	if err := s.reach(); err != nil {
 		return nil, err
 	}
@@ -124,6 +133,9 @@ func New(ctx context.Context, c Config) (_ *Server, err error) {
 	}
 	s.control = base64.RawURLEncoding.EncodeToString(b[:])
 	s.surfaces = s.wire()
+	if c.Inspect {
+		return s, nil
+	}
 	return s, s.start(ctx)
 }
 
@@ -210,7 +222,7 @@ func (s *Server) HTTPClient() *http.Client {
 	network.Proxy = nil
 	return &http.Client{Transport: &inprocess.Transport{
 		Handler: func(host string) http.Handler {
-			if s.answersCloud(host) || s.names.isOwn(host) {
+			if s.answersCloud(host) || s.names.isPublic(host) || s.up.is(host) {
 				return s
 			}
 			return nil

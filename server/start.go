@@ -70,7 +70,7 @@ func (s *Server) refreshFirstParty(ctx context.Context, t seed.Target) error {
 		return fmt.Errorf("list tenants: %w", err)
 	}
 	for _, tn := range tenants {
-		if err := t.EnsureFirstParty(ctx, tn); err != nil {
+		if err := t.Refresh(ctx, tn); err != nil {
 			return fmt.Errorf("tenant %s: %w", tn.ID, err)
 		}
 	}

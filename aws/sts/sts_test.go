@@ -1,10 +1,7 @@
 package sts_test
 
 import (
-	"bytes"
-	"context"
 	"crypto/rand"
-	"encoding/json"
 	"errors"
 	"io"
 	"net/http"
@@ -15,10 +12,11 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	sdk "github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/aws/smithy-go"
-	"github.com/aws/smithy-go/middleware"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 
 	"github.com/treatyfed/treaty/aws/op"
@@ -130,7 +128,7 @@ func TestCallersSeeWhoTheyAre(t *testing.T) {
 		if *out.Arn != tt.arn || *out.UserId != tt.id || *out.Account != tt.acc {
 			t.Errorf("%s is %s, %s, %s", name, *out.Arn, *out.UserId, *out.Account)
 		}
-		id, _ := middlewareID(out)
+		id, _ := awsmiddleware.GetRequestIDMetadata(out.ResultMetadata)
 		e, err := w.store.Audit.Find(t.Context(), id)
 		if err != nil || e.Outcome != audit.Allowed || e.Surface != "sts" || e.Operation != "GetCallerIdentity" || e.Caller != tt.arn {
 			t.Errorf("%s: event %+v, %v", name, e, err)
@@ -138,16 +136,108 @@ func TestCallersSeeWhoTheyAre(t *testing.T) {
 	}
 }
 
-func middlewareID(out *sdk.GetCallerIdentityOutput) (string, bool) {
-	id, ok := out.ResultMetadata.Get(struct{}{}).(string)
-	if ok {
-		return id, ok
+// presign makes a URL as the EKS authenticators and Vault do: GetCallerIdentity with a header of their own.
+func (w *world) presign(t *testing.T, c aws.Credentials) string {
+	t.Helper()
+	presigned, err := sdk.NewPresignClient(w.client(c)).PresignGetCallerIdentity(t.Context(), nil, func(o *sdk.PresignOptions) {
+		o.ClientOptions = append(o.ClientOptions, func(o *sdk.Options) {
+			o.APIOptions = append(o.APIOptions, smithyhttp.SetHeaderValue("X-K8s-Aws-Id", "cluster"), smithyhttp.SetHeaderValue("X-Amz-Expires", "60"))
+		})
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
-	return requestID(out.ResultMetadata)
+	if !strings.Contains(presigned.URL, "x-k8s-aws-id") || !strings.Contains(presigned.URL, "X-Amz-Expires=60") {
+		t.Fatalf("not what the authenticators send: %s", presigned.URL)
+	}
+	return presigned.URL
 }
 
-func requestID(m middleware.Metadata) (string, bool) {
-	r, ok := middleware.GetRawResponse, true
-	_ = r
-	return "", ok
+func (w *world) get(t *testing.T, url, cluster string) (int, string) {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("X-K8s-Aws-Id", cluster)
+	response, err := w.server.Client().Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = response.Body.Close() }()
+	body, err := io.ReadAll(response.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return response.StatusCode, string(body)
+}
+
+func TestPresignedCallsAreGoodForFifteenMinutes(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	url := w.presign(t, w.user)
+	for _, step := range []struct {
+		name    string
+		advance time.Duration
+		cluster string
+		status  int
+		want    string
+	}{
+		{"at once", 0, "cluster", 200, "<Arn>" + user + "</Arn>"},
+		{"for another cluster", 0, "other", 403, "<Code>SignatureDoesNotMatch</Code>"},
+		{"after its minute", 14 * time.Minute, "cluster", 200, "<Arn>" + user + "</Arn>"},
+		{"after the window", 2 * time.Minute, "cluster", 403, " - 15 min.)</Message>"},
+	} {
+		w.advance(step.advance)
+		if status, body := w.get(t, url, step.cluster); status != step.status || !strings.Contains(body, step.want) {
+			t.Errorf("%s: %d %s", step.name, status, body)
+		}
+	}
+}
+
+func TestWhatSTSDoesNotOfferIsAnUnknownAction(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	_, err := w.client(w.root).GetSessionToken(t.Context(), nil)
+	var refused smithy.APIError
+	if !errors.As(err, &refused) || refused.ErrorCode() != "InvalidAction" || refused.ErrorMessage() != "Could not find operation GetSessionToken for version 2011-06-15" {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestWrongSecretsAndUnknownKeysAreToldApart(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	wrong, unknown, token := w.root, w.root, w.root
+	wrong.SecretAccessKey = "guess"
+	unknown.AccessKeyID = "AKIARZPUZDIKGB2VALC4"
+	token.SessionToken = "FwoGZXIvYXdzE"
+	for code, key := range map[string]aws.Credentials{"SignatureDoesNotMatch": wrong, "InvalidClientTokenId": unknown} {
+		_, err := w.client(key).GetCallerIdentity(t.Context(), nil)
+		var refused smithy.APIError
+		if !errors.As(err, &refused) || refused.ErrorCode() != code {
+			t.Errorf("got %v, want %s", err, code)
+		}
+	}
+	var refused smithy.APIError
+	if _, err := w.client(token).GetCallerIdentity(t.Context(), nil); !errors.As(err, &refused) || refused.ErrorCode() != "InvalidClientTokenId" {
+		t.Errorf("a session token with a long-term key: %v", err)
+	}
+}
+
+// The SDK corrects its clock from the answer's Date, so a client whose clock is wrong gets through at
+// its second attempt.
+func TestClientsWithAWrongClockRecover(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.advance(time.Hour)
+	client := sdk.New(sdk.Options{
+		Region: "us-east-1", BaseEndpoint: &w.server.URL, HTTPClient: w.server.Client(),
+		Credentials: credentials.StaticCredentialsProvider{Value: w.root},
+		Retryer:     retry.NewStandard(func(o *retry.StandardOptions) { o.MaxAttempts, o.MaxBackoff = 2, time.Millisecond }),
+	})
+	out, err := client.GetCallerIdentity(t.Context(), nil)
+	if err != nil || *out.Arn != root {
+		t.Errorf("%v", err)
+	}
 }

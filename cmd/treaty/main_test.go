@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -34,6 +36,7 @@ func TestScripts(t *testing.T) {
 			"ready": waitReady,
 			"gone":  waitGone,
 			"mode":  checkMode,
+			"exits": exits,
 		},
 	})
 }
@@ -80,4 +83,21 @@ func checkMode(ts *testscript.TestScript, _ bool, args []string) {
 func octal(m os.FileMode) string {
 	digits := []byte{'0' + byte(m>>6&7), '0' + byte(m>>3&7), '0' + byte(m&7)}
 	return string(digits)
+}
+
+// exits runs treaty and compares its exit code: exits CODE ARG….
+func exits(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) < 2 {
+		ts.Fatalf("usage: exits CODE ARG…")
+	}
+	got := 0
+	var exit *exec.ExitError
+	if err := ts.Exec("treaty", args[1:]...); errors.As(err, &exit) {
+		got = exit.ExitCode()
+	} else if err != nil {
+		ts.Fatalf("%v", err)
+	}
+	if want := args[0]; strconv.Itoa(got) != want {
+		ts.Fatalf("exit code %d, want %s", got, want)
+	}
 }

@@ -46,7 +46,7 @@ func (a *app) serve() *cobra.Command {
 	}
 	fl := c.Flags()
 	fl.StringVar(&f.file, "config", "", "configuration `file`, YAML")
-	fl.BoolVar(&f.reset, "reset", false, "start over: remove Treaty's files from the data folder first")
+	fl.BoolVar(&f.reset, "reset", false, "start over: remove Treaty's files from the data folder and empty the database first")
 	fl.StringVar(&f.set.Listen, "listen", "", "`address` of the TLS listener (default "+config.DefaultListen+")")
 	fl.StringVar(&f.set.Proxy, "proxy", "", "`address` of the proxy for the clouds' names, or off (default "+config.DefaultProxy+")")
 	fl.StringVar(&f.set.Tunnel, "tunnel", "", "for whom the proxy connects to other hosts: loopback, all, none")
@@ -124,7 +124,7 @@ func (a *app) runServe(ctx context.Context, f *serveFlags, flags *pflag.FlagSet)
 		return err
 	}
 	s, err := server.New(ctx, server.Config{
-		Config: cfg, Folder: home, Document: doc, Log: a.logger(cfg.Log), Getenv: a.getenv, Version: version(),
+		Config: cfg, Folder: home, Document: doc, Reset: f.reset, Log: a.logger(cfg.Log), Getenv: a.getenv, Version: version(),
 	})
 	if err != nil {
 		var ps config.Problems

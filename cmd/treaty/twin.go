@@ -22,6 +22,7 @@ Its certificates follow the machine's own time.`
 const clockExamples = `  treaty twin clock
   treaty twin clock freeze 2026-03-01T12:00:00Z
   treaty twin clock advance 90m
+  treaty twin clock rewind 1h
   treaty twin clock resume`
 
 func (a *app) twin() *cobra.Command {
@@ -65,7 +66,7 @@ func (a *app) twinReset() *cobra.Command {
 func (a *app) twinClock() *cobra.Command {
 	var asJSON bool
 	c := &cobra.Command{
-		Use: "clock [freeze TIME|now | advance DURATION | resume]", Short: "Show, freeze, advance or resume the clock", Long: clockHelp, Example: clockExamples,
+		Use: "clock [freeze TIME|now | advance DURATION | rewind DURATION | resume]", Short: "Show, freeze, advance or resume the clock", Long: clockHelp, Example: clockExamples,
 		RunE: func(c *cobra.Command, args []string) error {
 			order, err := clockOrder(args)
 			if err != nil {
@@ -113,13 +114,17 @@ func clockOrder(args []string) (any, error) {
 			return nil, usage(hint, "%q is neither an RFC 3339 time nor now", args[1])
 		}
 		return map[string]string{"freeze": args[1]}, nil
-	case args[0] == "advance" && len(args) == 2:
-		if _, err := time.ParseDuration(args[1]); err != nil {
-			return nil, usage(hint, "%q is no duration such as 90m or -1h", args[1])
+	case (args[0] == "advance" || args[0] == "rewind") && len(args) == 2:
+		d, err := time.ParseDuration(args[1])
+		if err != nil {
+			return nil, usage(hint, "%q is no duration such as 90m", args[1])
 		}
-		return map[string]string{"advance": args[1]}, nil
+		if args[0] == "rewind" {
+			d = -d
+		}
+		return map[string]string{"advance": d.String()}, nil
 	}
-	return nil, usage(hint, "the clock takes freeze TIME, advance DURATION or resume")
+	return nil, usage(hint, "the clock takes freeze TIME, advance DURATION, rewind DURATION or resume")
 }
 
 // control calls the running server's control interface and decodes its answer.

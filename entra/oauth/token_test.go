@@ -2,6 +2,7 @@ package oauth_test
 
 import (
 	"encoding/base64"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"maps"
@@ -324,5 +325,44 @@ func TestNothingIsIssuedThatCannotBeRecorded(t *testing.T) {
 	wantError(t, rec, 500, "server_error", 50000, "")
 	if strings.Contains(rec.Body.String(), "disk") || strings.Contains(rec.Body.String(), "access_token") {
 		t.Error(rec.Body)
+	}
+}
+
+func TestTokenTellsItsRequestAndResource(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	rec := w.post(tokenPath+"?client-request-id=5e2b3c4d-0000-4000-8000-000000000005", form("client_secret", secret))
+	if rec.Header().Get("client-request-id") != "5e2b3c4d-0000-4000-8000-000000000005" {
+		t.Errorf("the query's correlation id is not echoed: %v", rec.Header())
+	}
+	_, claims := decode(t, rec)
+	trace, err := hex.DecodeString(strings.ReplaceAll(rec.Header().Get("x-ms-request-id"), "-", ""))
+	if err != nil {
+		t.Fatal(err)
+	}
+	uti, err := base64.RawURLEncoding.DecodeString(claims.Text("uti"))
+	if err != nil || len(uti) != 16 || uti[0] != trace[3] || uti[15] != trace[15] {
+		t.Errorf("uti %x of %x: %v", uti, trace, err)
+	}
+	hint, err := base64.RawURLEncoding.DecodeString(strings.Trim(strings.TrimPrefix(claims.Text("rh"), "1"), "."))
+	if err != nil || len(hint) != 37 || hint[19] != 3 || hint[27] != 0xc0 { // 00000003-0000-0000-c000-… in Microsoft's byte order
+		t.Errorf("rh %x: %v", hint, err)
+	}
+}
+
+func TestRefusalAfterAuthenticationKeepsWhatWasFoundOut(t *testing.T) {
+	t.Parallel()
+	for scope, reason := range map[string]trust.Reason{"https://no.example.org/.default": "resource", "api://locked/.default": "app role assignment"} {
+		w := newWorld(t)
+		if rec := w.post(tokenPath, form("client_secret", secret, "scope", scope)); rec.Code != http.StatusBadRequest {
+			t.Fatalf("%s: %d", scope, rec.Code)
+		}
+		var d trust.Decision
+		if err := json.Unmarshal(w.journal.events[0].Evidence, &d); err != nil || d.OK() || d.Reason != reason {
+			t.Errorf("%s: %v %+v", scope, err, d)
+		}
+		if first, _ := d.Report.Checks.First(); first.Name != string(reason) || first.Fix == "" {
+			t.Errorf("%s: %+v", scope, d.Report.Checks)
+		}
 	}
 }

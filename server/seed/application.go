@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 
 	"github.com/treatyfed/treaty/core/directory"
@@ -13,31 +14,46 @@ import (
 
 // application makes an app registration, its service principal and its trusts.
 func (t Target) application(ctx context.Context, ps *config.Problems, path string, tn directory.Tenant, a Application) {
-	want, err := t.registration(tn.ID, a)
-	if !note(ps, path, err) {
-		return
-	}
-	have, err := t.Applications.ApplicationByAppID(ctx, a.AppID)
-	switch {
-	case errors.Is(err, fault.NotFound):
-		err = t.Applications.CreateApplication(ctx, want)
-	case err == nil && have.TenantID != tn.ID:
-		err = fmt.Errorf("the application belongs to tenant %s", have.TenantID)
-	case err == nil:
-		err = t.Applications.UpdateApplication(ctx, merged(have, want))
-	}
-	if !note(ps, path, err) {
-		return
-	}
-	if have.ID != "" {
-		want.ID = have.ID
-	}
-	if !note(ps, path, t.principal(ctx, tn, a, want)) {
+	app, err := t.registration(tn.ID, a)
+	if !note(ps, path, err) ||
+		!note(ps, path, again(func() error { app.ID, err = t.register(ctx, app); return err })) ||
+		!note(ps, path, again(func() error { return t.principal(ctx, tn, a, app) })) {
 		return
 	}
 	for i, c := range a.FederatedCredentials {
-		note(ps, fmt.Sprintf("%s.federated_credentials[%d]", path, i), t.trust(ctx, want.ID, c))
+		note(ps, fmt.Sprintf("%s.federated_credentials[%d]", path, i), again(func() error { return t.trust(ctx, app.ID, c) }))
 	}
+}
+
+// again repeats what reads and then writes, when somebody else, such as a replica that starts at the same
+// time, wrote in between.
+func again(f func() error) error {
+	err := f()
+	for range 3 {
+		if !errors.Is(err, fault.Conflict) {
+			return err
+		}
+		err = f()
+	}
+	return err
+}
+
+// register creates or updates an application and gives its object id.
+func (t Target) register(ctx context.Context, want directory.Application) (id string, err error) {
+	have, err := t.Applications.ApplicationByAppID(ctx, want.AppID)
+	if errors.Is(err, fault.NotFound) {
+		return want.ID, t.Applications.CreateApplication(ctx, want)
+	}
+	if err != nil {
+		return want.ID, err
+	}
+	if have.TenantID != want.TenantID {
+		return want.ID, fmt.Errorf("the application belongs to tenant %s", have.TenantID)
+	}
+	if m := merged(have, want); !reflect.DeepEqual(m, have) {
+		err = t.Applications.UpdateApplication(ctx, m)
+	}
+	return have.ID, err
 }
 
 // registration is the application that the document describes.

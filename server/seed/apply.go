@@ -91,7 +91,7 @@ func (t Target) account(ctx context.Context, ps *config.Problems, path string, a
 		note(ps, fmt.Sprintf("%s.access_keys[%d]", path, i), t.accessKey(ctx, a.ID, k))
 	}
 	for i, p := range a.IdentityPools {
-		note(ps, fmt.Sprintf("%s.identity_pools[%d]", path, i), t.pool(ctx, a.ID, p))
+		note(ps, fmt.Sprintf("%s.identity_pools[%d]", path, i), again(func() error { return t.pool(ctx, a.ID, p) }))
 	}
 }
 
@@ -151,7 +151,7 @@ func (t Target) tenant(ctx context.Context, ps *config.Problems, path string, tn
 			return
 		}
 	}
-	if !note(ps, path, t.EnsureFirstParty(ctx, want)) {
+	if !note(ps, path, t.Refresh(ctx, want)) {
 		return
 	}
 	for i, a := range tn.Applications {
@@ -165,9 +165,14 @@ func (t Target) tenant(ctx context.Context, ps *config.Problems, path string, tn
 	}
 }
 
-// EnsureFirstParty gives a tenant the service principals of Microsoft's own resources, and brings those it
+// Refresh gives a tenant what every tenant has, beside replicas that do the same.
+func (t Target) Refresh(ctx context.Context, tn directory.Tenant) error {
+	return again(func() error { return t.ensureFirstParty(ctx, tn) })
+}
+
+// ensureFirstParty gives a tenant the service principals of Microsoft's own resources, and brings those it
 // has up to the roles and names that this version serves.
-func (t Target) EnsureFirstParty(ctx context.Context, tn directory.Tenant) error {
+func (t Target) ensureFirstParty(ctx context.Context, tn directory.Tenant) error {
 	n := 0
 	newID := func() string { n++; return Derived(tn.ID, "first party", fmt.Sprint(n)) }
 	for _, want := range t.FirstParty(tn, newID) {
@@ -176,9 +181,6 @@ func (t Target) EnsureFirstParty(ctx context.Context, tn directory.Tenant) error
 		switch {
 		case errors.Is(err, fault.NotFound):
 			err = t.Principals.CreatePrincipal(ctx, want)
-			if errors.Is(err, fault.Conflict) { // another replica was first
-				err = nil
-			}
 		case err == nil && (!slices.Equal(have.Names, want.Names) || len(have.Roles) != len(want.Roles) || have.TokenVersion != want.TokenVersion):
 			have.Names, have.Roles, have.TokenVersion = want.Names, want.Roles, want.TokenVersion
 			err = t.Principals.UpdatePrincipal(ctx, have)

@@ -30,7 +30,6 @@ type thing struct {
 	ByName   map[string]part
 	Child    *thing
 	Metadata metadata
-	hidden   int
 	// ResultMetadata is the SDK's own and never on the wire.
 	ResultMetadata struct{ X int }
 }
@@ -51,8 +50,6 @@ func decodeJSON(t testing.TB, body string) (thing, *Presence, error) {
 	p, err := c.DecodeJSON([]byte(body), &v)
 	return v, p, err
 }
-
-var unexported = cmp.AllowUnexported(thing{})
 
 func TestJSONIsDecoded(t *testing.T) {
 	t.Parallel()
@@ -85,7 +82,7 @@ func TestJSONIsDecoded(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff(tt.want, got, unexported); diff != "" {
+			if diff := cmp.Diff(tt.want, got); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 		})

@@ -16,7 +16,7 @@ const (
 )
 
 // Check returns a line for each violated constraint of v, a pointer to a decoded struct, at most ten.
-// Presence is what its decoder noted; nil counts every plain member as there.
+// Presence is what its decoder noted; nil counts every plain member as there, but an empty enum.
 func (c *Checker) Check(v any, p *Presence) []string {
 	w := &walk{checker: c, presence: p}
 	w.object(reflect.ValueOf(v).Elem(), "")

@@ -3,8 +3,11 @@ package server
 import (
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/base64"
+	"encoding/json"
 	"encoding/pem"
 	"os"
+	"strings"
 	"testing"
 )
 
@@ -22,4 +25,19 @@ func writePair(t *testing.T, c *tls.Certificate, cert, key string) {
 			t.Fatal(err)
 		}
 	}
+}
+
+// payload reads the claims of a token without verifying it.
+func payload(t *testing.T, token string) map[string]any {
+	t.Helper()
+	part := strings.Split(token, ".")
+	b, err := base64.RawURLEncoding.DecodeString(part[1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out map[string]any
+	if err := json.Unmarshal(b, &out); err != nil {
+		t.Fatal(err)
+	}
+	return out
 }
