@@ -253,6 +253,30 @@ func TestEnabledAppRolesNeitherGoNorChange(t *testing.T) {
 	}
 }
 
+func TestEnabledScopesNeitherGoNorChange(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	a := w.admin()
+	id, appID := a.app("scopes")
+	scope := func(enabled bool, value string) string {
+		return fmt.Sprintf(`{"@odata.type":"#microsoft.graph.permissionScope","id":"11111111-0000-4000-8000-000000000009","adminConsentDisplayName":"n","isEnabled":%v,"type":"User","value":"%s"}`, enabled, value)
+	}
+	body := func(scopes string) string { return `{"api":{"oauth2PermissionScopes":[` + scopes + `]}}` }
+	a.want(204, "PATCH", "/applications/"+id, body(scope(true, "use")))
+	got := a.want(200, "GET", "/servicePrincipals/"+a.principal(appID), "")
+	if got.text("oauth2PermissionScopes.0.value") != "use" || strings.Contains(got.raw, "permissionScope\"") {
+		t.Error(got.raw)
+	}
+	const code = "CannotDeleteOrUpdateEnabledEntitlement"
+	a.refused(400, code, "unless disabled first", "PATCH", "/applications/"+id, body(""))
+	a.refused(400, code, "unless disabled first", "PATCH", "/applications/"+id, body(scope(true, "other")))
+	a.refused(400, "DuplicateValue", "", "PATCH", "/applications/"+id, body(scope(true, "use")+","+scope(true, "x")))
+	a.refused(400, "Request_BadRequest", "'oauth2PermissionScopes'", "PATCH", "/applications/"+id, body(`{"id":"x"}`))
+	a.want(204, "PATCH", "/applications/"+id, `{"api":{"acceptMappedClaims":true}}`) // leaves them alone
+	a.want(204, "PATCH", "/applications/"+id, body(scope(false, "use")))
+	a.want(204, "PATCH", "/applications/"+id, body(""))
+}
+
 func TestThePrincipalFollowsItsApplication(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -83,7 +83,10 @@ func (s *Service) listFederated(ctx context.Context, c *call, in *byKey) (*answe
 // federated finds a credential by its id or name, or by (name='…').
 func (s *Service) federated(ctx context.Context, application, key string) (directory.FederatedCredential, error) {
 	_, value := odata.Key(key, "name")
-	f, err := s.FederatedCredentials.FederatedCredential(ctx, application, canonical(value))
+	f, err := s.FederatedCredentials.FederatedCredential(ctx, application, value)
+	if fault.KindOf(err) == fault.NotFound && canonical(value) != value { // an id in upper case, unless it was a name
+		f, err = s.FederatedCredentials.FederatedCredential(ctx, application, canonical(value))
+	}
 	return f, orNotFound(err, value)
 }
 
@@ -134,7 +137,7 @@ func federatedFailure(err error, f directory.FederatedCredential) error {
 	case errors.Is(err, fault.Conflict):
 		return conflict("FederatedIdentityCredential with name " + f.Name + " already exists.")
 	}
-	return orNotFound(err, f.ID)
+	return orNotFound(err, f.ApplicationID)
 }
 
 func invalidFederated(message, property, value string) *failure {

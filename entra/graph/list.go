@@ -231,6 +231,9 @@ func inMemory(items []map[string]any) func(context.Context, string, int) ([]map[
 		from := 0
 		if after != "" {
 			from = 1 + slices.IndexFunc(items, func(m map[string]any) bool { return m["id"] == after })
+			if from == 0 {
+				return nil, "", expiredToken() // it is gone, and with it the place to go on from
+			}
 		}
 		to := min(from+limit, len(items))
 		last := ""

@@ -68,10 +68,13 @@ func typed(m map[string]any, name string) map[string]any {
 	return m
 }
 
-// ownersOf lists an object's owners as far as they still exist.
-func (s *Service) ownersOf(ctx context.Context, c *call, o object) ([]map[string]any, error) {
+// ownersOf lists up to limit of an object's owners, as far as they still exist.
+func (s *Service) ownersOf(ctx context.Context, c *call, o object, limit int) ([]map[string]any, error) {
 	out := []map[string]any{}
 	for _, id := range *o.owners() {
+		if len(out) == limit {
+			break
+		}
 		m, err := s.objectResource(ctx, c, id)
 		if err != nil {
 			return nil, err
@@ -89,7 +92,7 @@ func (s *Service) expandObject(ctx context.Context, c *call, o object, item map[
 	var err error
 	switch e.Property {
 	case "owners":
-		found, err = s.ownersOf(ctx, c, o)
+		found, err = s.ownersOf(ctx, c, o, maxExpanded)
 	case "federatedIdentityCredentials":
 		var col collection
 		if col, err = s.federatedList(ctx, c, o.id()); err == nil {
@@ -117,7 +120,7 @@ func (s *Service) listOwners(kind string) func(context.Context, *call, *byKey) (
 		if err != nil {
 			return nil, err
 		}
-		owners, err := s.ownersOf(ctx, c, o)
+		owners, err := s.ownersOf(ctx, c, o, maxOwners)
 		if err != nil {
 			return nil, err
 		}

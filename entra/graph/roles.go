@@ -1,6 +1,7 @@
 package graph
 
 import (
+	"encoding/json"
 	"slices"
 	"strings"
 
@@ -42,7 +43,7 @@ func setAppRoles(roles *[]directory.AppRole, p payload, resource string) error {
 	for _, old := range *roles {
 		i := slices.IndexFunc(next, func(r directory.AppRole) bool { return strings.EqualFold(r.ID, old.ID) })
 		if old.Enabled && (i < 0 || next[i].Value != old.Value) {
-			return &failure{Status: 400, Code: "CannotDeleteOrUpdateEnabledEntitlement", Message: "Permission (scope or role) cannot be deleted or updated unless disabled first."}
+			return enabledEntitlement()
 		}
 	}
 	*roles = next
@@ -71,4 +72,59 @@ func appRole(r directory.AppRole, resource string) error {
 		}
 	}
 	return nil
+}
+
+// setScopes checks api.oauth2PermissionScopes, which is carried, against the same rule as the app roles.
+func setScopes(a directory.Application, p payload) error {
+	var api struct {
+		Scopes *[]scope `json:"oauth2PermissionScopes"`
+	}
+	if _, err := p.set("api", &api); err != nil {
+		return invalidValue("api", "Application")
+	}
+	if api.Scopes == nil {
+		return nil
+	}
+	next := *api.Scopes
+	for i, s := range next {
+		if !isGUID(s.ID) || len(s.Value) > maxRoleValue {
+			return invalidValue("oauth2PermissionScopes", "Application")
+		}
+		if slices.ContainsFunc(next[:i], func(o scope) bool {
+			return strings.EqualFold(o.ID, s.ID) || s.Value != "" && o.Value == s.Value
+		}) {
+			return &failure{Status: 400, Code: "DuplicateValue", Message: "Request contains a property with duplicate values."}
+		}
+	}
+	for _, old := range scopesIn(a.Carried) {
+		i := slices.IndexFunc(next, func(s scope) bool { return strings.EqualFold(s.ID, old.ID) })
+		if old.Enabled && (i < 0 || next[i].Value != old.Value) {
+			return enabledEntitlement()
+		}
+	}
+	return nil
+}
+
+// scope is a delegated permission, as far as rules look at it.
+type scope struct {
+	ID      string `json:"id"`
+	Value   string `json:"value"`
+	Enabled bool   `json:"isEnabled"`
+}
+
+// scopesIn reads the delegated permissions that are carried.
+func scopesIn(carried json.RawMessage) []scope {
+	var kept struct {
+		API struct {
+			Scopes []scope `json:"oauth2PermissionScopes"`
+		} `json:"api"`
+	}
+	if len(carried) == 0 || json.Unmarshal(carried, &kept) != nil {
+		return nil
+	}
+	return kept.API.Scopes
+}
+
+func enabledEntitlement() *failure {
+	return &failure{Status: 400, Code: "CannotDeleteOrUpdateEnabledEntitlement", Message: "Permission (scope or role) cannot be deleted or updated unless disabled first."}
 }

@@ -235,12 +235,31 @@ func carry(carried json.RawMessage, p payload, typed ...string) (json.RawMessage
 		if err := decode(raw, &v); err != nil {
 			return nil, err
 		}
-		kept[name] = merged(kept[name], v)
+		kept[name] = merged(kept[name], bare(v))
 	}
 	if len(kept) == 0 {
 		return nil, nil
 	}
 	return json.Marshal(kept)
+}
+
+// bare drops annotations ("@odata.type") from a value at any depth.
+func bare(v any) any {
+	switch v := v.(type) {
+	case map[string]any:
+		for k, e := range v {
+			if strings.Contains(k, "@") {
+				delete(v, k)
+				continue
+			}
+			v[k] = bare(e)
+		}
+	case []any:
+		for i, e := range v {
+			v[i] = bare(e)
+		}
+	}
+	return v
 }
 
 // set decodes a member into v, when it is there; null leaves v's zero value.
