@@ -1,5 +1,11 @@
 #!/usr/bin/env bash
-# Fails when go.mod or go.sum is not what `go mod tidy` would write.
+# Fails when go.mod or go.sum is not what `go mod tidy` would write. With -e, because tidy also looks at the
+# tests of dependencies, and a module that only those need may be missing from a registry.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-go mod tidy -diff >/dev/null || { echo "go.mod is not tidy: run go mod tidy" >&2; exit 1; }
+change=$(go mod tidy -e -diff 2>/dev/null || true)
+if [ -n "$change" ]; then
+	echo "$change"
+	echo "go.mod is not tidy: run go mod tidy -e" >&2
+	exit 1
+fi

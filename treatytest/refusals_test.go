@@ -21,12 +21,12 @@ import (
 
 // forge makes tokens that Cognito would not: it holds the region's real signing key.
 type forge struct {
-	key          *rsa.PrivateKey
-	kid          string
-	now          time.Time
-	pool, ident  string
-	clientID     string
-	tenant, base string // base: the token endpoint's authority
+	key         *rsa.PrivateKey
+	kid         string
+	now         time.Time
+	pool, ident string
+	clientID    string
+	tenant      string
 }
 
 var b64 = base64.RawURLEncoding

@@ -207,19 +207,21 @@ func (q *Query) advanced(t Type) error {
 	if q.Eventual && q.Count {
 		return nil
 	}
-	if q.Filter != nil {
-		for _, use := range q.Filter.advanced {
-			switch {
-			case use.operator == "endsWith" && !q.Eventual:
-				return unsupported("Operator 'endsWith' is not supported because the 'ConsistencyLevel:eventual' header is missing. " + moreInformation)
-			case use.operator == "endsWith" || use.operator == "not":
-				return unsupported("Operator '" + use.operator + "' is not supported because the required parameters might be missing. Try adding $count=true query parameter and ConsistencyLevel:eventual header. " + moreInformation)
-			}
-			return unsupported("Unsupported or invalid query filter clause specified for property '" + use.property + "' of resource '" + t.title() + "'.")
+	if q.Filter == nil {
+		return nil
+	}
+	if len(q.Filter.advanced) > 0 {
+		use := q.Filter.advanced[0]
+		switch {
+		case use.operator == "endsWith" && !q.Eventual:
+			return unsupported("Operator 'endsWith' is not supported because the 'ConsistencyLevel:eventual' header is missing. " + moreInformation)
+		case use.operator == "endsWith" || use.operator == "not":
+			return unsupported("Operator '" + use.operator + "' is not supported because the required parameters might be missing. Try adding $count=true query parameter and ConsistencyLevel:eventual header. " + moreInformation)
 		}
-		if len(q.OrderBy) > 0 && q.Search == nil {
-			return unsupported("Sorting not supported for current query.")
-		}
+		return unsupported("Unsupported or invalid query filter clause specified for property '" + use.property + "' of resource '" + t.title() + "'.")
+	}
+	if len(q.OrderBy) > 0 && q.Search == nil {
+		return unsupported("Sorting not supported for current query.")
 	}
 	return nil
 }

@@ -82,3 +82,23 @@ func TestKey(t *testing.T) {
 		}
 	}
 }
+
+func FuzzNormalise(f *testing.F) {
+	for _, s := range []string{"/v1.0/applications(appId='a')/owners/%2e%2e/$ref", "//a//('b')", "/x(%27/%27)", "/directoryObjects/getbyids"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		got, ok := names.Normalise(s)
+		if !ok {
+			return
+		}
+		for i, segment := range strings.Split(got, "/") {
+			if i > 0 && segment == "" && got != "/" || segment == "." || segment == ".." {
+				t.Errorf("%q became %q", s, got)
+			}
+		}
+		if again, ok := names.Normalise(got); ok && strings.Count(again, "/") > strings.Count(got, "/")+maxSegments {
+			t.Errorf("%q grows to %q", got, again)
+		}
+	})
+}

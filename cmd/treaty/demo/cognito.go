@@ -124,7 +124,7 @@ func (f *CognitoToEntra) grant(ctx context.Context, bearer, permission string) e
 		}
 		return f.tell("The administrator grants it one permission of Microsoft Graph", "app role", permission)
 	}
-	return fmt.Errorf("Microsoft Graph offers no permission %s", permission)
+	return fmt.Errorf("no permission %s is offered by Microsoft Graph", permission)
 }
 
 // workload is azidentity's own credential for an assertion, as a production workload would use it.
