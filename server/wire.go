@@ -2,7 +2,6 @@ package server
 
 import (
 	"net/http"
-	"slices"
 	"time"
 
 	"github.com/treatyfed/treaty/aws/cognitoidentity"
@@ -35,7 +34,7 @@ func (s *Server) wire() map[names.Surface]http.Handler {
 			cognitoidentity.Name: {KeyID: token.Numbered},
 		},
 	}
-	s.remote = &token.Discovery{Fetcher: s.outbound, LoopbackHTTP: slices.Contains(s.config.Outbound.Allow, "loopback"), Now: realNow}
+	s.remote = &token.Discovery{Fetcher: s.outbound, LoopbackHTTP: s.outbound.LoopbackHTTP(), Now: realNow}
 	own := &token.Verifier{Source: token.Local{Keys: s.keys, Ring: oauth.Ring}, Algorithms: ownAlgorithms, Leeway: leeway, Now: now}
 
 	dispatcher := &op.Dispatcher{

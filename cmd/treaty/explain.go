@@ -98,7 +98,7 @@ func (a *app) atRest(ctx context.Context, f func(*server.Server) error) (err err
 	if err != nil {
 		return err
 	}
-	s, err := server.New(ctx, server.Config{Config: cfg, Folder: home, Getenv: a.getenv, Version: version()})
+	s, err := server.New(ctx, server.Config{Config: cfg, Folder: home, Inspect: true, Getenv: a.getenv, Version: version()})
 	if err != nil {
 		return err
 	}

@@ -22,6 +22,7 @@ import (
 	"time"
 
 	"github.com/treatyfed/treaty/core/fault"
+	"github.com/treatyfed/treaty/server/names"
 	"github.com/treatyfed/treaty/server/inprocess"
 )
 
@@ -77,6 +78,9 @@ func NewPolicy(allow []string) (*Policy, error) {
 	return p, nil
 }
 
+// LoopbackHTTP reports whether http will do for loopback: an issuer on the machine itself has no certificate.
+func (p *Policy) LoopbackHTTP() bool { return p.hosts["localhost"] }
+
 // Admits reports whether an address may be dialled for a host name.
 func (p *Policy) Admits(host string, a netip.Addr) bool {
 	if p.hosts[strings.ToLower(host)] {
@@ -127,6 +131,9 @@ func New(policy *Policy, own func(host string) http.Handler, roots *x509.CertPoo
 	return c
 }
 
+// LoopbackHTTP reports whether http will do for loopback.
+func (c *Client) LoopbackHTTP() bool { return c.policy.LoopbackHTTP() }
+
 // Close ends idle connections.
 func (c *Client) Close() { c.http.CloseIdleConnections() }
 
@@ -137,8 +144,9 @@ func (c *Client) Fetch(ctx context.Context, address string) ([]byte, error) {
 	if err != nil {
 		return nil, fault.Wrap(fault.Unavailable, op, err)
 	}
-	if u.Scheme != "https" || u.Host == "" || u.User != nil {
-		return nil, fault.New(fault.Unavailable, op, "only https addresses without credentials are fetched")
+	plain := u.Scheme == "http" && c.policy.LoopbackHTTP() && names.Loopback(u.Host)
+	if u.Scheme != "https" && !plain || u.Host == "" || u.User != nil {
+		return nil, fault.New(fault.Unavailable, op, "only https addresses without credentials are fetched, and http ones on loopback where outbound.allow has loopback")
 	}
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
@@ -170,7 +178,7 @@ func sameHost(r *http.Request, via []*http.Request) error {
 	if len(via) > maxRedirects {
 		return fmt.Errorf("more than %d redirects", maxRedirects)
 	}
-	if first := via[0].URL; r.URL.Scheme != "https" || !strings.EqualFold(r.URL.Host, first.Host) {
+	if first := via[0].URL; r.URL.Scheme != first.Scheme || !strings.EqualFold(r.URL.Host, first.Host) {
 		return fmt.Errorf("%s redirects to %s, another host", first.Host, r.URL.Host)
 	}
 	return nil

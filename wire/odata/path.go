@@ -98,7 +98,10 @@ func cutKey(s string) (name, key string, ok bool) {
 	if len(inner) >= 2 && inner[0] == '\'' && inner[len(inner)-1] == '\'' {
 		inner = strings.ReplaceAll(inner[1:len(inner)-1], "''", "'")
 	}
-	return name, alternate + inner, alternate+inner != ""
+	if alternate+inner == "" {
+		return s, "", false
+	}
+	return name, alternate + inner, true
 }
 
 // Key splits a key segment of a normalised path into an alternate key's name and its value; name is ""

@@ -32,6 +32,7 @@ func TestNormalise(t *testing.T) {
 		"/v1.0/applications/..%2f":                                         "/v1.0/applications/..%2F",
 		"/v1.0/applications/%2e%2e/owners":                                 "/v1.0/applications/%2E%2E/owners",
 		"/v1.0/unknown('x')":                                               "/v1.0/unknown%28%27x%27%29",
+		"/v1.0/applications('')":                                           "/v1.0/applications%28%27%27%29", // an empty key is none
 		"/v1.0/applications()":                                             "/v1.0/applications%28%29",
 	} {
 		if got, ok := names.Normalise(in); !ok || got != want {
