@@ -79,7 +79,7 @@ func ExplainOffline(ctx context.Context, verifier token.Verifier, q Question) ex
 	var n publicNames
 	n.Authority = "https://login.microsoftonline.com"
 	x := trust.Exchange{Verifier: verifier, Own: oauth.OwnTokens(n.v1Issuer, n.v2Issuer, q.Tenant), ExpressionIssuer: oauth.ExpressionIssuer}
-	x.Verifier.Algorithms, x.Verifier.Leeway = federatedAlgorithms, leeway
+	x.Verifier.Algorithms, x.Verifier.Leeway = oauth.FederatedAlgorithms, leeway
 	return answered(x.Decide(ctx, q.Token, oauth.Trusts(q.Credentials)))
 }
 

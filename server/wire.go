@@ -17,12 +17,8 @@ import (
 // leeway is how far clocks may differ (Microsoft identity platform: "a five-minute clock skew").
 const leeway = 5 * time.Minute
 
-// ownAlgorithms are those of the tokens that we issue to ourselves, federatedAlgorithms those that a
-// federated credential may bring. Neither has none or an HMAC.
-var (
-	ownAlgorithms       = []string{"RS256"}
-	federatedAlgorithms = []string{"RS256", "RS384", "RS512"}
-)
+// ownAlgorithms are those of the tokens that we issue to ourselves.
+var ownAlgorithms = []string{"RS256"}
 
 // wire lists every handler with what it depends on, and says which surface each one is.
 func (s *Server) wire() map[names.Surface]http.Handler {
@@ -53,7 +49,7 @@ func (s *Server) wire() map[names.Surface]http.Handler {
 	s.authority = &oauth.Service{
 		Tenants: db.Tenants, Applications: db.Applications, Principals: db.Principals, Federated: db.FederatedCredentials,
 		Assignments: db.AppRoleAssignments, Keys: s.keys, Sealer: s.sealer, Audit: db.Audit,
-		Verifier: token.Verifier{Source: s.remote, Algorithms: federatedAlgorithms, Leeway: leeway, Now: now},
+		Verifier: token.Verifier{Source: s.remote, Algorithms: oauth.FederatedAlgorithms, Leeway: leeway, Now: now},
 		V1Issuer: s.names.v1Issuer, V2Issuer: s.names.v2Issuer, Authority: s.names.Authority, GraphURL: s.names.Graph, Hosts: s.names.hosts,
 		Now: now, Rand: s.rand, Log: s.log,
 	}

@@ -195,7 +195,7 @@ func TestASnapshotSurvivesARestartAndRestoresInTime(t *testing.T) {
 		id := fmt.Sprint("more", n)
 		must(t, s.Applications.CreateApplication(ctx, directory.Application{ID: id, TenantID: "t", AppID: id}))
 	}
-	var best time.Duration = time.Hour
+	best := time.Hour
 	for range 5 { // the best of some: other tests run beside this one
 		start := time.Now()
 		must(t, s.Restore(ctx))
@@ -241,7 +241,7 @@ func TestReadersNeverSeeWhatWasReplaced(t *testing.T) {
 					}
 				})
 			}
-			for v := range int64(200) {
+			for v := range int64(100) {
 				app.Version = v + 1
 				if err := s.Applications.UpdateApplication(ctx, app); err != nil {
 					t.Error(err)

@@ -122,7 +122,11 @@ func connectSQLite(ctx context.Context, file, journal string, readers int, clean
 
 func (d *sqlite) close() error {
 	var errs []error
-	d.turn <- struct{}{} // after the last writer
+	d.turn <- struct{}{} // after the last writer; who comes later finds no statements
+	defer d.leave()
+	if d.own == nil { // closed before
+		return nil
+	}
 	if d.pool != nil {
 		d.prepare.Range(func(_, s any) bool { errs = append(errs, s.(*sql.Stmt).Close()); return true })
 		errs = append(errs, d.pool.Close())

@@ -38,7 +38,8 @@ type app struct {
 	stdout, stderr io.Writer
 	getenv         func(string) string
 	environ        func() []string
-	data           string // --data
+	data           string        // --data
+	wait           time.Duration // --wait of the commands that have it
 }
 
 // hinted is an error with the remedy, when we know one, and its exit code.
@@ -130,8 +131,30 @@ func (a *app) folder() (string, error) {
 	return "", usage("name one with --data or TREATY_DATA", "there is no home folder, so there is no data folder")
 }
 
-// server finds the running server of the data folder, and makes sure that it answers.
+// waitFlag gives a command --wait, for scripts that start a server in the background.
+func (a *app) waitFlag(c *cobra.Command) {
+	c.Flags().DurationVar(&a.wait, "wait", 0, "wait so long for the server to be ready (default not at all)")
+}
+
+// server finds the running server of the data folder, and makes sure that it answers; with --wait it asks
+// again until it does.
 func (a *app) server(ctx context.Context) (folder.Server, error) {
+	const again = 20 * time.Millisecond
+	for end := time.Now().Add(a.wait); ; {
+		s, err := a.findServer(ctx)
+		var h *hinted
+		if !errors.As(err, &h) || h.code != exitNoServer || time.Now().After(end) {
+			return s, err
+		}
+		select {
+		case <-ctx.Done():
+			return s, ctx.Err()
+		case <-time.After(again):
+		}
+	}
+}
+
+func (a *app) findServer(ctx context.Context) (folder.Server, error) {
 	dir, err := a.folder()
 	if err != nil {
 		return folder.Server{}, err

@@ -47,6 +47,7 @@ func (a *app) env() *cobra.Command {
 			return err
 		},
 	}
+	a.waitFlag(c)
 	c.Flags().BoolVar(&endpoints, "endpoints", false, "name the server's address instead of its proxy")
 	c.Flags().BoolVar(&asJSON, "json", false, "print a JSON object; variables to be unset are null")
 	c.Flags().StringVar(&shell, "shell", "sh", "how to print: sh, fish, powershell, dotenv")
@@ -60,6 +61,9 @@ func (a *app) variables(c *cobra.Command, endpoints bool) ([]variable, error) {
 		return nil, err
 	}
 	if s.Proxy == "" && !endpoints {
+		if s.Mode == "hub" {
+			return nil, &hinted{fmt.Errorf("the server at %s runs in hub mode, which does not answer under the clouds' names", s.URL), "use treaty env --endpoints", exitFailure}
+		}
 		return nil, &hinted{fmt.Errorf("the server at %s has no proxy", s.URL), "use treaty env --endpoints, or start the server with --proxy", exitFailure}
 	}
 	creds, err := s.ReadCredentials()

@@ -51,6 +51,7 @@ func (a *app) exec() *cobra.Command {
 			return a.child(c.Context(), args, apply(a.environ(), isolated(list, s)))
 		},
 	}
+	a.waitFlag(c)
 	c.Flags().BoolVar(&twin, "twin", false, "run it against the server of the data folder, under the clouds' names")
 	return c
 }

@@ -11,6 +11,10 @@ import (
 // its predecessor.
 const armAppID = "797f4846-ba00-4fd7-ba43-dac1f8f63013"
 
+// tokenExchangeAppID is the application id behind api://AzureADTokenExchange, the audience that Microsoft
+// recommends for federated credentials; it is aud of managed identities' tokens for it.
+const tokenExchangeAppID = "fb60f99c-7a34-4190-8149-302f77469936"
+
 // microsoftTenant is Microsoft's own tenant, which owns first-party applications.
 const microsoftTenant = "f8cdef31-a31e-4b4a-93e4-5f571e91255a"
 
@@ -46,8 +50,9 @@ var graphRoles = []graphRole{
 }
 
 // FirstParty makes the service principals that every tenant has of Microsoft's own resources: Graph, with
-// its application permissions, and Azure Resource Manager. Both take version 1 tokens. Their names are
-// their clouds' own in both slash forms, with graphURL and armURL too where these differ (hub names).
+// its application permissions, and Azure Resource Manager, which take version 1 tokens, and the audience of
+// federated credentials, which takes version 2. Their names are their clouds' own in both slash forms, with
+// graphURL and armURL too where these differ (hub names).
 func FirstParty(tenant directory.Tenant, graphURL, armURL string, now time.Time, newID func() string) []directory.ServicePrincipal {
 	principal := func(appID, name string, names ...string) directory.ServicePrincipal {
 		return directory.ServicePrincipal{
@@ -63,7 +68,9 @@ func FirstParty(tenant directory.Tenant, graphURL, armURL string, now time.Time,
 		})
 	}
 	arm := principal(armAppID, "Windows Azure Service Management API", "https://management.azure.com", "https://management.core.windows.net", armURL)
-	return []directory.ServicePrincipal{graph, arm}
+	exchange := principal(tokenExchangeAppID, "AzureADTokenExchange", "api://AzureADTokenExchange")
+	exchange.TokenVersion = 2
+	return []directory.ServicePrincipal{graph, arm, exchange}
 }
 
 // resourceNames are an appId and URLs, each with and without a slash at its end.

@@ -30,7 +30,8 @@ func (s *Service) headers(h http.Header, c *call) {
 type document func(ctx context.Context, r *http.Request, c *call) ([]byte, error)
 
 // read serves a public document by GET, HEAD and, for browsers of any origin, OPTIONS.
-func (s *Service) read(w http.ResponseWriter, r *http.Request, c *call, d document) {
+func (s *Service) read(w http.ResponseWriter, r *http.Request, c *call, operation string, d document) {
+	c.record.Operation = operation
 	h := w.Header()
 	s.headers(h, c)
 	h.Set("Access-Control-Allow-Origin", "*")
@@ -110,6 +111,7 @@ func (s *Service) refusal(ctx context.Context, c *call, err error) *aadsts.Error
 // refusePage answers the authorize endpoint, whose errors are pages for people: no interactive grant is
 // enabled here yet.
 func (s *Service) refusePage(w http.ResponseWriter, r *http.Request, c *call) {
+	c.record.Operation = "authorize"
 	asked := r.URL.Query().Get("response_type")
 	e := aadsts.New(aadsts.ResponseTypeUnsupported, asked)
 	c.record.Code = e.Code.String()

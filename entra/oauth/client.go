@@ -3,6 +3,7 @@ package oauth
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 
 	"github.com/treatyfed/treaty/core/directory"
@@ -66,6 +67,9 @@ func (s *Service) findPrincipal(ctx context.Context, c *call) error {
 		return aadsts.New(aadsts.ApplicationDisabled, app.AppID, app.DisplayName)
 	}
 	c.principal = p
+	// A service principal may have credentials of its own (addPassword on it); they prove the client as well.
+	c.application.Secrets = slices.Concat(app.Secrets, p.Secrets)
+	c.application.Certificates = slices.Concat(app.Certificates, p.Certificates)
 	return nil
 }
 

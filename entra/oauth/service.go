@@ -73,17 +73,17 @@ func (s *Service) serve(w http.ResponseWriter, r *http.Request) {
 		c.v1 = true
 		s.serveToken(w, r, c)
 	case "v2.0/.well-known/openid-configuration":
-		s.read(w, r, c, s.configurationV2)
+		s.read(w, r, c, "openid-configuration", s.configurationV2)
 	case ".well-known/openid-configuration":
 		c.v1 = true
-		s.read(w, r, c, s.configurationV1)
+		s.read(w, r, c, "openid-configuration", s.configurationV1)
 	case "discovery/v2.0/keys":
-		s.read(w, r, c, s.keys)
+		s.read(w, r, c, "keys", s.keys)
 	case "discovery/keys":
 		c.v1 = true
-		s.read(w, r, c, s.keys)
+		s.read(w, r, c, "keys", s.keys)
 	case "discovery/instance":
-		s.read(w, r, c, s.instances)
+		s.read(w, r, c, "instance discovery", s.instances)
 	case "oauth2/v2.0/devicecode", "oauth2/devicecode":
 		s.refuse(w, c, aadstsUnsupportedGrant("device_code"))
 	case "oauth2/v2.0/authorize", "oauth2/authorize":
@@ -91,7 +91,7 @@ func (s *Service) serve(w http.ResponseWriter, r *http.Request) {
 	default:
 		if user, ok := strings.CutPrefix(route, "userrealm/"); ok && user != "" && !strings.Contains(user, "/") {
 			w.Header().Set("Content-Disposition", "inline; filename=userrealm.json")
-			s.read(w, r, c, s.realm)
+			s.read(w, r, c, "user realm", s.realm)
 			return
 		}
 		s.headers(w.Header(), c)

@@ -22,8 +22,8 @@ import (
 	"time"
 
 	"github.com/treatyfed/treaty/core/fault"
-	"github.com/treatyfed/treaty/server/names"
 	"github.com/treatyfed/treaty/server/inprocess"
+	"github.com/treatyfed/treaty/server/names"
 )
 
 // Limits of one document.
