@@ -12,7 +12,7 @@ import (
 type cache struct {
 	mu      sync.RWMutex
 	writers int
-	age     uint64 // grows when a writer begins
+	age     uint64 // grows when a writer begins and when one ends
 	kept    map[question]any
 }
 
@@ -33,6 +33,7 @@ func (c *cache) shut() (open func()) {
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		c.writers--
+		c.age++ // who began to read while it was shut may have read what was before
 	}
 }
 
@@ -42,7 +43,7 @@ func (c *cache) get(q question) (v any, age uint64) {
 	return c.kept[q], c.age
 }
 
-// put keeps v if no writer began since age was got.
+// put keeps v if no writer began or ended since age was got.
 func (c *cache) put(q question, age uint64, v any) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -109,8 +109,10 @@ func TestTheCacheIsUsedAndBounded(t *testing.T) {
 	_, age := c.get(question{})
 	open := c.shut()
 	c.put(question{"late", "", ""}, age, 1)
+	_, within := c.get(question{})
 	open()
 	c.put(question{"later", "", ""}, age, 1)
+	c.put(question{"within", "", ""}, within, 1)
 	if len(c.kept) != 0 {
 		t.Fatal("kept what a writer may have replaced: ", c.kept)
 	}

@@ -78,11 +78,7 @@ func (f *CognitoToEntra) developerToken(ctx context.Context) (string, error) {
 }
 
 func (f *CognitoToEntra) application(ctx context.Context) error {
-	admin, err := f.admin()
-	if err != nil {
-		return err
-	}
-	bearer, err := accessToken(ctx, admin, f.GraphURL)
+	bearer, err := f.adminToken(ctx, f.GraphURL)
 	if err != nil {
 		return err
 	}
@@ -127,17 +123,18 @@ func (f *CognitoToEntra) grant(ctx context.Context, bearer, permission string) e
 	return fmt.Errorf("no permission %s is offered by Microsoft Graph", permission)
 }
 
-// workload is azidentity's own credential for an assertion, as a production workload would use it.
-func (f *CognitoToEntra) workload() (*azidentity.ClientAssertionCredential, error) {
-	return azidentity.NewClientAssertionCredential(f.TenantID, f.app, f.developerToken, &azidentity.ClientAssertionCredentialOptions{ClientOptions: f.options()})
+// exchange trades the workload's token for one of resource by azidentity's own credential for an assertion,
+// as a production workload would.
+func (f *CognitoToEntra) exchange(ctx context.Context, resource string) (string, error) {
+	c, err := azidentity.NewClientAssertionCredential(f.TenantID, f.app, f.developerToken, &azidentity.ClientAssertionCredentialOptions{ClientOptions: f.options()})
+	if err != nil {
+		return "", err
+	}
+	return accessToken(ctx, c, resource)
 }
 
 func (f *CognitoToEntra) readGraph(ctx context.Context) error {
-	credential, err := f.workload()
-	if err != nil {
-		return err
-	}
-	raw, err := accessToken(ctx, credential, f.GraphURL)
+	raw, err := f.exchange(ctx, f.GraphURL)
 	if err != nil {
 		return err
 	}
@@ -157,11 +154,7 @@ func (f *CognitoToEntra) readGraph(ctx context.Context) error {
 }
 
 func (f *CognitoToEntra) readAzure(ctx context.Context) error {
-	credential, err := f.workload()
-	if err != nil {
-		return err
-	}
-	raw, err := accessToken(ctx, credential, f.ARMURL)
+	raw, err := f.exchange(ctx, f.ARMURL)
 	if err != nil {
 		return err
 	}
@@ -175,11 +168,7 @@ func (f *CognitoToEntra) readAzure(ctx context.Context) error {
 	if err := f.tell("It asks Azure for the subscription's virtual networks, without a role", "status", fmt.Sprint(status), "answer", text(refusal, "code")+": "+text(refusal, "message")); err != nil {
 		return err
 	}
-	admin, err := f.admin()
-	if err != nil {
-		return err
-	}
-	bearer, err := accessToken(ctx, admin, f.ARMURL)
+	bearer, err := f.adminToken(ctx, f.ARMURL)
 	if err != nil {
 		return err
 	}
@@ -197,11 +186,7 @@ func (f *CognitoToEntra) readAzure(ctx context.Context) error {
 
 // refused spoils the trust by the case of one letter, the mistake that is hardest to see.
 func (f *CognitoToEntra) refused(ctx context.Context) error {
-	admin, err := f.admin()
-	if err != nil {
-		return err
-	}
-	bearer, err := accessToken(ctx, admin, f.GraphURL)
+	bearer, err := f.adminToken(ctx, f.GraphURL)
 	if err != nil {
 		return err
 	}
@@ -209,11 +194,7 @@ func (f *CognitoToEntra) refused(ctx context.Context) error {
 	if _, err := f.do(ctx, bearer, "PATCH", f.GraphURL+"/v1.0/applications/"+f.object+"/federatedIdentityCredentials/cognito", map[string]any{"subject": wrong}); err != nil {
 		return err
 	}
-	credential, err := f.workload()
-	if err != nil {
-		return err
-	}
-	_, err = accessToken(ctx, credential, f.GraphURL)
+	_, err = f.exchange(ctx, f.GraphURL)
 	var failed *azidentity.AuthenticationFailedError
 	if !errors.As(err, &failed) {
 		return fmt.Errorf("the exchange should have been refused, got %v", err)

@@ -106,9 +106,13 @@ func (s *Stage) options() azcore.ClientOptions {
 	return azcore.ClientOptions{Transport: s.Client, Retry: policy.RetryOptions{MaxRetries: -1}}
 }
 
-// admin is the tenant's administrator, by client secret.
-func (s *Stage) admin() (azcore.TokenCredential, error) {
-	return azidentity.NewClientSecretCredential(s.TenantID, s.AdminID, s.AdminSecret, &azidentity.ClientSecretCredentialOptions{ClientOptions: s.options()})
+// adminToken is the tenant's administrator's access token of a resource, by client secret.
+func (s *Stage) adminToken(ctx context.Context, resource string) (string, error) {
+	c, err := azidentity.NewClientSecretCredential(s.TenantID, s.AdminID, s.AdminSecret, &azidentity.ClientSecretCredentialOptions{ClientOptions: s.options()})
+	if err != nil {
+		return "", err
+	}
+	return accessToken(ctx, c, resource)
 }
 
 // accessToken asks a credential for a token of resource.
