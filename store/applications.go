@@ -22,7 +22,10 @@ func (r *applications) CreateApplication(ctx context.Context, a directory.Applic
 }
 
 func (r *applications) Application(ctx context.Context, tenant, id string) (directory.Application, error) {
-	return one(ctx, r.db, "application", scanApplication, `select version, doc from application where id = $2 and tenant_id = $1`, tenant, id)
+	const text = `select version, doc from application where id = $2 and tenant_id = $1`
+	return remembered(ctx, r.db, cloneApplication, question{text, tenant, id}, func() (directory.Application, error) {
+		return one(ctx, r.db, "application", scanApplication, text, tenant, id)
+	})
 }
 
 func (r *applications) ApplicationByAppID(ctx context.Context, appID string) (directory.Application, error) {

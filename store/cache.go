@@ -2,7 +2,10 @@ package store
 
 import (
 	"context"
+	"errors"
 	"sync"
+
+	"github.com/treatyfed/treaty/core/fault"
 )
 
 // cache keeps what the statements of the token endpoints read, decoded, for as long as nobody writes. It
@@ -19,8 +22,12 @@ type cache struct {
 // question is a statement and its arguments.
 type question struct{ text, a, b string }
 
-// mostKept bounds the cache; at the bound it starts anew.
-const mostKept = 4096
+// Bounds of the cache: at mostKept answers it starts anew; longer keys, which only a stranger sends, are
+// not kept.
+const (
+	mostKept   = 4096
+	longestAsk = 512 // bytes
+)
 
 // shut drops everything and keeps the cache empty until the returned function is called.
 func (c *cache) shut() (open func()) {
@@ -47,7 +54,7 @@ func (c *cache) get(q question) (v any, age uint64) {
 func (c *cache) put(q question, age uint64, v any) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.writers > 0 || c.age != age {
+	if c.writers > 0 || c.age != age || len(q.a)+len(q.b) > longestAsk {
 		return
 	}
 	if c.kept == nil || len(c.kept) >= mostKept {
@@ -59,20 +66,28 @@ func (c *cache) put(q question, age uint64, v any) {
 // cacher is a database that has a cache.
 type cacher interface{ cached() *cache }
 
-// remembered is read, or what it gave the last time. What is kept is nobody's but the cache's: callers get
-// copies, made by clone, because they may change what they are given.
+// remembered is read, or what it gave the last time, be it that there is nothing. What is kept is nobody's
+// but the cache's: callers get copies, made by clone, because they may change what they are given.
 func remembered[T any](ctx context.Context, db database, clone func(T) T, q question, read func() (T, error)) (T, error) {
 	c, ok := db.(cacher)
 	if !ok || ctx.Err() != nil {
 		return read()
 	}
 	kept, age := c.cached().get(q)
-	if v, ok := kept.(T); ok {
-		return clone(v), nil
+	switch kept := kept.(type) {
+	case T:
+		return clone(kept), nil
+	case *fault.Fault:
+		var none T
+		return none, kept
 	}
 	v, err := read()
-	if err == nil {
+	var f *fault.Fault
+	switch {
+	case err == nil:
 		c.cached().put(q, age, clone(v))
+	case errors.As(err, &f) && f.Kind == fault.NotFound:
+		c.cached().put(q, age, f)
 	}
 	return v, err
 }

@@ -80,6 +80,11 @@ func cloneFederatedCredentials(in []directory.FederatedCredential) []directory.F
 	return out
 }
 
+func cloneIdentity(i directory.Identity) directory.Identity {
+	i.Logins = slices.Clone(i.Logins)
+	return i
+}
+
 func clonePool(p directory.IdentityPool) directory.IdentityPool {
 	p.AllowClassic = clonePointer(p.AllowClassic)
 	p.Tags = maps.Clone(p.Tags)

@@ -19,6 +19,7 @@ func TestClonesShareNothing(t *testing.T) {
 	check(t, clonePrincipal)
 	check(t, cloneFederatedCredentials)
 	check(t, clonePool)
+	check(t, cloneIdentity)
 	check(t, func(a directory.AccessKey) directory.AccessKey { return a })
 	check(t, func(a directory.AppRoleAssignment) directory.AppRoleAssignment { return a })
 }

@@ -72,8 +72,11 @@ func link(ctx context.Context, q querier, pool, id string, l directory.Login) (i
 }
 
 func (r *identities) Identity(ctx context.Context, id string) (directory.Identity, error) {
-	return r.single(ctx, "identity", `select i.id, i.pool_id, i.disabled, i.merged_into, i.created_at, i.modified_at, coalesce(l.provider, ''), coalesce(l.login_user, '')
-		from identity i left join identity_login l on l.identity_id = i.id where i.id = $1 order by l.provider, l.login_user`, id)
+	const text = `select i.id, i.pool_id, i.disabled, i.merged_into, i.created_at, i.modified_at, coalesce(l.provider, ''), coalesce(l.login_user, '')
+		from identity i left join identity_login l on l.identity_id = i.id where i.id = $1 order by l.provider, l.login_user`
+	return remembered(ctx, r.db, cloneIdentity, question{text, id, ""}, func() (directory.Identity, error) {
+		return r.single(ctx, "identity", text, id)
+	})
 }
 
 func (r *identities) ByLogin(ctx context.Context, pool string, login directory.Login) (directory.Identity, error) {

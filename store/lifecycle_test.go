@@ -307,27 +307,35 @@ func TestRecordPrunesByItself(t *testing.T) {
 	must(t, s.Close())
 }
 
-// TestReplicas opens one PostgreSQL several times at once, empty, and writes through all.
-func TestReplicas(t *testing.T) {
+// replicas opens one PostgreSQL several times at once, empty, and writes through all.
+func replicas(t *testing.T, dsn string) {
 	t.Parallel()
-	p := storetest.StartPostgres(t)
-	dsn := p.DSN(t)
 	var wg sync.WaitGroup
 	replicas := make([]*store.Store, 4)
 	for n := range replicas {
-		wg.Go(func() { replicas[n] = storetest.New(t, dsn) })
+		wg.Go(func() {
+			var err error
+			replicas[n], err = store.Open(t.Context(), store.Config{DSN: dsn, Sealer: storetest.Sealer(t)})
+			note(t, err)
+		})
 	}
 	wg.Wait()
+	if t.Failed() {
+		t.FailNow()
+	}
+	for _, s := range replicas {
+		t.Cleanup(func() { note(t, s.Close()) })
+	}
 	ctx := t.Context()
 	must(t, replicas[0].Pools.CreatePool(ctx, directory.IdentityPool{ID: "p"}))
 	ids := make([]string, len(replicas))
 	for n, s := range replicas {
 		wg.Go(func() {
 			for i := range 50 {
-				must(t, s.Audit.Record(ctx, audit.Event{RequestID: fmt.Sprintf("q-%d-%d", n, i), Time: time.Unix(1, 0)})) // positions collide
+				note(t, s.Audit.Record(ctx, audit.Event{RequestID: fmt.Sprintf("q-%d-%d", n, i), Time: time.Unix(1, 0)})) // positions collide
 			}
 			id, _, err := s.Identities.Resolve(ctx, directory.Identity{ID: fmt.Sprint("i", n), PoolID: "p", Logins: []directory.Login{{Provider: "p", User: "u"}}})
-			must(t, err)
+			note(t, err)
 			ids[n] = id.ID
 		})
 	}
@@ -350,5 +358,13 @@ func TestReplicas(t *testing.T) {
 	must(t, replicas[1].Applications.UpdateApplication(ctx, app))
 	if a, err := replicas[2].Applications.ApplicationByAppID(ctx, "a"); err != nil || a.DisplayName != "new" {
 		t.Fatal(a, err)
+	}
+}
+
+// note is must for goroutines that are not the test's own.
+func note(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Error(err)
 	}
 }

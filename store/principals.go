@@ -49,7 +49,10 @@ func keysOf(names []string) []string {
 }
 
 func (r *principals) Principal(ctx context.Context, tenant, id string) (directory.ServicePrincipal, error) {
-	return one(ctx, r.db, "principal", scanPrincipal, `select version, doc from service_principal where id = $2 and tenant_id = $1`, tenant, id)
+	const text = `select version, doc from service_principal where id = $2 and tenant_id = $1`
+	return remembered(ctx, r.db, clonePrincipal, question{text, tenant, id}, func() (directory.ServicePrincipal, error) {
+		return one(ctx, r.db, "principal", scanPrincipal, text, tenant, id)
+	})
 }
 
 func (r *principals) PrincipalByAppID(ctx context.Context, tenant, appID string) (directory.ServicePrincipal, error) {

@@ -95,7 +95,7 @@ func write(ctx context.Context, q querier, op, text string, args ...any) error {
 }
 
 // swap runs an update that holds only for the version that was read: fault.Conflict when the row has
-// another one, fault.NotFound when it is gone. exists selects the row by its first args.
+// another one, fault.NotFound when it is gone. exists selects the row by its keys, whatever its version.
 func swap(ctx context.Context, q querier, op, exists string, keys []any, text string, args ...any) error {
 	n, err := q.exec(ctx, text, args...)
 	if err != nil || n > 0 {
@@ -141,8 +141,8 @@ func instant(us int64) time.Time {
 	return time.UnixMicro(us).UTC()
 }
 
-// page is the limit of a list: at least one row, at most 10 000.
-func page(limit int) int { return min(max(limit, 1), 10_000) }
+// page is the limit of a list: SQLite would take a negative one for none.
+func page(limit int) int { return max(limit, 0) }
 
 // folded is a key that is compared in any case.
 func folded(s string) string { return strings.ToLower(s) }

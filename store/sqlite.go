@@ -7,7 +7,6 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"sync"
 
@@ -333,13 +332,4 @@ func drain(rows *sql.Rows, err error, row func(*sql.Rows) error) error {
 		return errors.Join(err, rows.Close())
 	}
 	return rows.Close()
-}
-
-// integrity runs SQLite's own check of the file; "ok" is its word for a sound one.
-func (d *sqlite) integrity(ctx context.Context) error {
-	said, err := one(ctx, d, "integrity check", scanString, `pragma integrity_check`)
-	if err == nil && said != "ok" {
-		err = fault.New(fault.Internal, "integrity check", strconv.Quote(said))
-	}
-	return err
 }

@@ -23,5 +23,8 @@ func TestSQLiteMemory(t *testing.T) {
 func TestPostgreSQL(t *testing.T) {
 	t.Parallel()
 	p := storetest.StartPostgres(t)
-	storetest.Run(t, func(t *testing.T) *store.Store { return storetest.New(t, p.DSN(t)) })
+	t.Run("conformance", func(t *testing.T) {
+		storetest.Run(t, func(t *testing.T) *store.Store { return storetest.New(t, p.DSN(t)) })
+	})
+	t.Run("replicas agree", func(t *testing.T) { replicas(t, p.DSN(t)) })
 }
