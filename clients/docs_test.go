@@ -70,12 +70,7 @@ func pages(t *testing.T) []string {
 // folder of its own; what a page shows as output is there.
 func TestTheDocumentationWorks(t *testing.T) {
 	for _, page := range pages(t) {
-		var script []snippet
-		for _, s := range snippets(t, page) {
-			if s.language == "sh" && s.skip == "" || s.language == "text" && len(script) > 0 {
-				script = append(script, s)
-			}
-		}
+		script := runnable(snippets(t, page))
 		if len(script) == 0 {
 			continue
 		}
@@ -85,6 +80,21 @@ func TestTheDocumentationWorks(t *testing.T) {
 			runPage(t, page, script)
 		})
 	}
+}
+
+// runnable are the sh blocks that are not skipped, each with the text block behind it.
+func runnable(all []snippet) (out []snippet) {
+	run := false
+	for _, s := range all {
+		if s.language != "text" {
+			run = s.language == "sh" && s.skip == ""
+		}
+		if run {
+			out = append(out, s)
+		}
+		run = run && s.language != "text"
+	}
+	return out
 }
 
 // tools are clients that a page may use: a word of its commands, and what must be installed for it.
@@ -110,7 +120,7 @@ func requireClients(t *testing.T, script []snippet) {
 // requirePorts makes sure that nobody has the default ports, which the pages use as their readers do.
 func requirePorts(t *testing.T) {
 	t.Helper()
-	for _, address := range []string{"127.0.0.1:8443", "127.0.0.1:8480", "127.0.0.1:4566"} {
+	for _, address := range []string{"127.0.0.1:8443", "127.0.0.1:8480", "127.0.0.1:4566", "127.0.0.1:9464"} {
 		l, err := net.Listen("tcp", address)
 		if err == nil {
 			err = l.Close()
@@ -132,11 +142,12 @@ const mark = "\x1e"
 func runPage(t *testing.T, page string, script []snippet) {
 	work := t.TempDir()
 	dir := work // where the page's files go
-	if filepath.Base(page) == "README.md" {
-		dir = repository // it is about the repository, and writes no files
+	install := filepath.Base(page) == "README.md"
+	if install {
+		dir = repository // it installs treaty from here, and writes no files
 	}
 	var b strings.Builder
-	b.WriteString("set -euo pipefail\ntrap 'kill $(jobs -p) 2>/dev/null; wait' EXIT\n")
+	b.WriteString("set -euo pipefail\ntrap 'kill $(jobs -p) 2>/dev/null || true; wait' EXIT\n")
 	for i, s := range script {
 		if s.language == "sh" {
 			fmt.Fprintf(&b, "printf '\\n%s%d\\n'\n%s\n", mark, i, s.text)
@@ -149,7 +160,7 @@ func runPage(t *testing.T, page string, script []snippet) {
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "bash", file)
-	cmd.Dir, cmd.Env = dir, pageEnvironment(t, work)
+	cmd.Dir, cmd.Env = dir, pageEnvironment(t, work, install)
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // what the page started ends with it
@@ -173,15 +184,18 @@ func runPage(t *testing.T, page string, script []snippet) {
 	compareOutput(t, page, script, outputs)
 }
 
-// pageEnvironment is what a newcomer has: a path, a home, and nothing of Treaty's.
-func pageEnvironment(t *testing.T, work string) []string {
+// pageEnvironment is what a newcomer has: a path, a home, and nothing of Treaty's but the program, unless
+// the page installs it.
+func pageEnvironment(t *testing.T, work string, install bool) []string {
 	t.Helper()
 	bin := filepath.Join(work, "bin")
 	if err := os.Mkdir(bin, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Symlink(shared.bin, filepath.Join(bin, "treaty")); err != nil {
-		t.Fatal(err)
+	if !install {
+		if err := os.Symlink(shared.bin, filepath.Join(bin, "treaty")); err != nil {
+			t.Fatal(err)
+		}
 	}
 	goTool, err := exec.LookPath("go")
 	if err != nil {
@@ -207,13 +221,19 @@ func pageEnvironment(t *testing.T, work string) []string {
 func compareOutput(t *testing.T, page string, script []snippet, outputs map[int]string) {
 	t.Helper()
 	for i, s := range script {
-		if s.language != "text" || script[i-1].language != "sh" {
+		if s.language != "text" {
 			continue
+		}
+		got := outputs[i-1]
+		if strings.HasSuffix(script[i-1].text, "&\n") { // in the background: it may have spoken later
+			for j := i + 1; j < len(script); j++ {
+				got += outputs[j]
+			}
 		}
 		for n, line := range strings.Split(strings.TrimSpace(s.text), "\n") {
 			line = strings.TrimSpace(line)
-			if !placeholder.MatchString(line) && !strings.Contains(outputs[i-1], line) {
-				t.Errorf("%s:%d: the commands above do not print %q but\n%s", page, s.line+1+n, line, outputs[i-1])
+			if !placeholder.MatchString(line) && !strings.Contains(got, line) {
+				t.Errorf("%s:%d: the commands above do not print %q but\n%s", page, s.line+1+n, line, got)
 			}
 		}
 	}

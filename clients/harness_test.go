@@ -62,7 +62,7 @@ func (tw *twin) serve(dir string) (stop func() error, err error) {
 	if err != nil {
 		return nil, err
 	}
-	cmd := exec.Command(tw.bin, "serve", "--data", tw.data, "--listen", "127.0.0.1:0", "--proxy", "127.0.0.1:0")
+	cmd := exec.Command(tw.bin, "serve", "--data", tw.data, "--seed", filepath.Join("testdata", "seed.yaml"), "--listen", "127.0.0.1:0", "--proxy", "127.0.0.1:0")
 	cmd.Stdout, cmd.Stderr = log, log
 	if err := cmd.Start(); err != nil {
 		return nil, err

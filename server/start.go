@@ -53,7 +53,7 @@ func (s *Server) seedAll(ctx context.Context) (begun bool, err error) {
 	if noTenant {
 		begin.Tenants = tenant.Tenants
 	}
-	if err := t.Apply(ctx, begin); err != nil {
+	if err := t.Begin(ctx, begin); err != nil {
 		return false, fmt.Errorf("first start: %w", err)
 	}
 	if err := t.Apply(ctx, s.document); err != nil {

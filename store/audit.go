@@ -17,7 +17,11 @@ import (
 
 // Audit keeps one event for each decision. It implements audit.Recorder and audit.Reader. Events are
 // ordered by position: their time in microseconds, or the next free number when a clock stands or goes back.
+//
+// Beside a SQLite file the events are in a log of their own (auditlog.go); in memory and in PostgreSQL, where
+// replicas look for each other's, they are rows.
 type Audit struct {
+	log  *auditLog // nil where events are rows
 	db   database
 	lite bool // one writer: callers that meet are written in one transaction
 	keep int
@@ -65,6 +69,10 @@ func openAudit(ctx context.Context, db database, cfg Config) (*Audit, error) {
 		a.age = defaultAge
 	}
 	var err error
+	if lite, ok := db.(*sqlite); ok && lite.file != "" {
+		a.log, err = openAuditLog(lite.file+"-audit", a.keep, a.age)
+		return a, err
+	}
 	a.last, err = one(ctx, db, "newest audit event", scanInt, `select coalesce(max(position), 0) from audit_event`)
 	return a, err
 }
@@ -79,6 +87,13 @@ func (a *Audit) Record(ctx context.Context, e audit.Event) error {
 		return err
 	}
 	v := &event{request: auditKey(e.RequestID), correlation: auditKey(e.CorrelationID), doc: doc, evidence: string(evidence)}
+	if a.log != nil {
+		full, err := a.log.append(v)
+		if full {
+			a.background.Go(func() { _ = a.Prune(context.WithoutCancel(ctx)) }) // it is tried again when the next is full
+		}
+		return err
+	}
 	a.mu.Lock()
 	a.last = max(a.last+1, micros(e.Time))
 	v.position = a.last
@@ -157,16 +172,20 @@ func (v *event) write(ctx context.Context, q querier) error {
 		v.position, v.request, v.correlation, v.doc, v.evidence)
 }
 
-// Find returns the newest event with that request id or correlation id, in any case.
+// Find returns the newest event with that request id or, when there is none, with that correlation id, in
+// any case. Clients choose correlation ids: they must not stand before what we named.
 func (a *Audit) Find(ctx context.Context, id string) (audit.Event, error) {
 	key := auditKey(id)
 	if key == "" {
 		return audit.Event{}, fault.New(fault.NotFound, "audit event", "no id")
 	}
+	if a.log != nil {
+		return a.log.find(key)
+	}
 	return one(ctx, a.db, "audit event", scanEvent, `select doc, evidence from
-		(select position, doc, evidence from audit_event where request_id = $1
-		union all select position, doc, evidence from audit_event where correlation_id = $1 and correlation_id <> '') e
-		order by position desc limit 1`, key)
+		(select 1 as named, position, doc, evidence from audit_event where request_id = $1
+		union all select 0 as named, position, doc, evidence from audit_event where correlation_id = $1 and correlation_id <> '') e
+		order by named desc, position desc limit 1`, key)
 }
 
 func scanEvent(r *sql.Rows) (e audit.Event, err error) {
@@ -185,6 +204,9 @@ func scanEvent(r *sql.Rows) (e audit.Event, err error) {
 func (a *Audit) Prune(ctx context.Context) error {
 	a.pruning.Lock()
 	defer a.pruning.Unlock()
+	if a.log != nil {
+		return a.log.prune()
+	}
 	if a.age > 0 {
 		newest, err := one(ctx, a.db, "newest audit event", scanInt, `select coalesce(max(position), 0) from audit_event`)
 		if err != nil {
@@ -242,11 +264,24 @@ func (a *Audit) excess(ctx context.Context) (int64, error) {
 	return a.rows - int64(a.keep), nil
 }
 
-// forget is told that the events were deleted.
-func (a *Audit) forget() {
+// forget is told that the rows were deleted, and deletes what is not in rows.
+func (a *Audit) forget() error {
+	if a.log != nil {
+		return a.log.clear()
+	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.rows, a.counted = 0, false
+	return nil
+}
+
+// close ends the log; background work has ended.
+func (a *Audit) close() error {
+	a.background.Wait()
+	if a.log == nil {
+		return nil
+	}
+	return a.log.close()
 }
 
 // auditKey is an id as it is compared: in lower case, and harmless whatever a client sent as its own.

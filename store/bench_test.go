@@ -11,14 +11,22 @@ import (
 
 	"github.com/treatyfed/treaty/core/audit"
 	"github.com/treatyfed/treaty/core/directory"
+	"github.com/treatyfed/treaty/store"
 	"github.com/treatyfed/treaty/store/storetest"
 )
 
-// BenchmarkHotPath measures what a token request does with a file: single-row reads by key and one
-// audit event.
-func BenchmarkHotPath(b *testing.B) {
+// BenchmarkSQLite and BenchmarkPostgreSQL measure what a token request does: single-row reads by key and
+// one audit event, alone and by eight callers at once.
+func BenchmarkSQLite(b *testing.B) {
+	hotPath(b, storetest.New(b, "sqlite:"+filepath.Join(b.TempDir(), "treaty.db")))
+}
+
+func BenchmarkPostgreSQL(b *testing.B) {
+	hotPath(b, storetest.New(b, storetest.StartPostgres(b).DSN(b)))
+}
+
+func hotPath(b *testing.B, s *store.Store) {
 	ctx := b.Context()
-	s := storetest.New(b, "sqlite:"+filepath.Join(b.TempDir(), "treaty.db"))
 	at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	app := directory.Application{ID: "app", TenantID: "tenant", AppID: "client", DisplayName: "billing", SignInAudience: "AzureADMyOrg", IdentifierURIs: []string{"api://client"},
 		Secrets: []directory.ClientSecret{{ID: "s", Hash: make([]byte, 32), NotBefore: at, NotAfter: at.AddDate(1, 0, 0)}}, CreatedAt: at, Carried: json.RawMessage(`{"web":{"redirectUris":["https://localhost"]}}`)}
@@ -61,6 +69,13 @@ func BenchmarkHotPath(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
 			must(b, record())
+		}
+	})
+	b.Run("Account, which no cache keeps", func(b *testing.B) {
+		must(b, s.Accounts.PutAccount(ctx, directory.Account{ID: "1"}))
+		for b.Loop() {
+			_, err := s.Accounts.Account(ctx, "1")
+			must(b, err)
 		}
 	})
 	b.Run("Record by 8", func(b *testing.B) {

@@ -3,8 +3,10 @@ package store
 import (
 	"context"
 	"database/sql"
+	"errors"
 
 	"github.com/treatyfed/treaty/core/credential"
+	"github.com/treatyfed/treaty/core/fault"
 	"github.com/treatyfed/treaty/core/token"
 )
 
@@ -12,6 +14,33 @@ import (
 type keys struct {
 	db     database
 	sealer *credential.Sealer
+}
+
+// checkSeal refuses a database that was sealed under another master key, before a replica adds to it what
+// the others cannot open. The first to open a database leaves the value that this is checked with.
+func checkSeal(ctx context.Context, db database, sealer *credential.Sealer) error {
+	const op, label = "check master key", "seal check"
+	sealed, err := sealer.Seal(label, nil)
+	if err != nil {
+		return err
+	}
+	read := func() ([]byte, error) {
+		return one(ctx, db, op, func(r *sql.Rows) (b []byte, err error) { return b, r.Scan(&b) }, `select sealed from seal_check where id = 'master'`)
+	}
+	kept, err := read()
+	if errors.Is(err, fault.NotFound) {
+		if err := write(ctx, db, op, `insert into seal_check (id, sealed) values ('master', $1) on conflict do nothing`, sealed); err != nil {
+			return err
+		}
+		kept, err = read()
+	}
+	if err != nil {
+		return err
+	}
+	if _, err := sealer.Open(label, kept); err != nil {
+		return fault.New(fault.Invalid, op, "the database was sealed under another master key")
+	}
+	return nil
 }
 
 func (r *keys) Keys(ctx context.Context, ring string) ([]token.StoredKey, error) {

@@ -2,8 +2,10 @@ package store_test
 
 import (
 	"bytes"
+	"crypto/rand"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -12,6 +14,7 @@ import (
 	"time"
 
 	"github.com/treatyfed/treaty/core/audit"
+	"github.com/treatyfed/treaty/core/credential"
 	"github.com/treatyfed/treaty/core/directory"
 	"github.com/treatyfed/treaty/core/fault"
 	"github.com/treatyfed/treaty/core/token"
@@ -91,7 +94,7 @@ func TestAFileIsOneStoresAtATime(t *testing.T) {
 	files, err := filepath.Glob(name + "*")
 	must(t, err)
 	for _, f := range files {
-		if info, err := os.Stat(f); err != nil || info.Mode().Perm() != 0o600 {
+		if info, err := os.Stat(f); err != nil || info.Mode().Perm()&0o077 != 0 {
 			t.Fatal(f, " is open to others: ", info.Mode(), err)
 		}
 	}
@@ -125,13 +128,14 @@ func TestNoSecretIsReadableInTheFiles(t *testing.T) {
 	must(t, s.Keys.AddKey(ctx, token.StoredKey{ID: "kid", Ring: "entra", Sequence: 1, Private: []byte(secrets[1])}))
 	must(t, s.Snapshot(ctx)) // copies are sealed as well
 	var all []byte
-	files, err := filepath.Glob(dir + "/*")
-	must(t, err)
-	for _, f := range files {
+	must(t, filepath.WalkDir(dir, func(f string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
 		b, err := os.ReadFile(f)
-		must(t, err)
 		all = append(all, b...)
-	}
+		return err
+	}))
 	if !bytes.Contains(all, []byte("AKIAPLAINTEXT")) {
 		t.Fatal("the files do not hold the row that this test is about")
 	}
@@ -164,6 +168,27 @@ func TestASealedValueMovedToAnotherRowDoesNotOpen(t *testing.T) {
 	must(t, err)
 }
 
+func TestAnotherMasterKeyIsRefused(t *testing.T) {
+	t.Parallel()
+	name := filepath.Join(t.TempDir(), "treaty.db")
+	open := func(first byte) error {
+		master := make([]byte, credential.MasterKeySize)
+		master[0] = first
+		sealer, err := credential.NewSealer(master, rand.Reader)
+		must(t, err)
+		s, err := store.Open(t.Context(), store.Config{DSN: "sqlite:" + name, Sealer: sealer})
+		if err == nil {
+			must(t, s.Close())
+		}
+		return err
+	}
+	must(t, open(1))
+	if err := open(2); !errors.Is(err, fault.Invalid) || !strings.Contains(reason(err), "another master key") {
+		t.Fatal("opened under another master key: ", err)
+	}
+	must(t, open(1))
+}
+
 func TestANewerDatabaseIsRefused(t *testing.T) {
 	t.Parallel()
 	name := filepath.Join(t.TempDir(), "treaty.db")
@@ -177,8 +202,8 @@ func TestANewerDatabaseIsRefused(t *testing.T) {
 	}
 }
 
+// It runs before the parallel tests, because it measures.
 func TestASnapshotSurvivesARestartAndRestoresInTime(t *testing.T) {
-	t.Parallel()
 	name := filepath.Join(t.TempDir(), "treaty.db")
 	s, err := store.Open(t.Context(), store.Config{DSN: "sqlite:" + name, Sealer: storetest.Sealer(t)})
 	must(t, err)
@@ -196,13 +221,13 @@ func TestASnapshotSurvivesARestartAndRestoresInTime(t *testing.T) {
 		must(t, s.Applications.CreateApplication(ctx, directory.Application{ID: id, TenantID: "t", AppID: id}))
 	}
 	best := time.Hour
-	for range 5 { // the best of some: other tests run beside this one
+	for range 5 { // the best of some: the machine is not ours alone
 		start := time.Now()
 		must(t, s.Restore(ctx))
 		best = min(best, time.Since(start))
 	}
 	t.Logf("restored in %v", best)
-	if best > 50*time.Millisecond {
+	if best > 50*time.Millisecond && !slowed {
 		t.Errorf("restored in %v, want at most 50 ms", best)
 	}
 	if all, err := s.Applications.Applications(ctx, "t", "", 1000); err != nil || len(all) != 100 {

@@ -57,8 +57,7 @@ func (s *Store) Restore(ctx context.Context) error {
 
 // Reset empties the database but for its schema: directory, keys, audit and snapshot.
 func (s *Store) Reset(ctx context.Context) error {
-	defer s.Audit.forget()
-	return failed("reset", nil, s.db.tx(ctx, func(q querier) error {
+	err := failed("reset", nil, s.db.tx(ctx, func(q querier) error {
 		if err := s.freeze(ctx, q); err != nil {
 			return err
 		}
@@ -69,6 +68,10 @@ func (s *Store) Reset(ctx context.Context) error {
 		}
 		return errors.Join(s.clear(ctx, q, "seed_"), s.clear(ctx, q, ""))
 	}))
+	if err != nil {
+		return err
+	}
+	return s.Audit.forget()
 }
 
 // freeze keeps other replicas from writing nouns until the transaction ends.

@@ -29,6 +29,7 @@ type sqlite struct {
 	own     map[string]*sql.Stmt // the writer's, under the turn
 	mind    cache
 	cleanup func() error
+	file    string // the database's; "" in memory
 }
 
 // pragmas, for each connection: SQLite documentation "PRAGMA Statements". With WAL and NORMAL a commit
@@ -36,7 +37,11 @@ type sqlite struct {
 var pragmas = []string{"busy_timeout(5000)", "foreign_keys(1)", "synchronous(NORMAL)", "temp_store(MEMORY)", "wal_autocheckpoint(4000)", "cache_size(-8000)"}
 
 func openSQLiteMemory(ctx context.Context) (database, error) {
-	return connectSQLite(ctx, "file::memory:", "", 0, nil)
+	d, err := connectSQLite(ctx, "file::memory:", "", 0, nil)
+	if err != nil {
+		return nil, err
+	}
+	return d, nil
 }
 
 func openSQLiteTemporary(ctx context.Context, readers int) (database, error) {
@@ -90,10 +95,11 @@ func openSQLite(ctx context.Context, name string, readers int, cleanup func() er
 	if err != nil {
 		return nil, errors.Join(err, release())
 	}
+	db.file = abs
 	return db, nil
 }
 
-func connectSQLite(ctx context.Context, file, journal string, readers int, cleanup func() error) (database, error) {
+func connectSQLite(ctx context.Context, file, journal string, readers int, cleanup func() error) (*sqlite, error) {
 	query := url.Values{"_pragma": pragmas, "_txlock": {"immediate"}}
 	if journal != "" {
 		query["_pragma"] = append([]string{journal}, pragmas...)

@@ -11,6 +11,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"time"
 
@@ -56,7 +57,7 @@ type Store struct {
 }
 
 // Open opens the database that cfg names and brings its schema up to date. It refuses a database whose
-// schema is newer than this binary.
+// schema is newer than this binary, or whose secrets were sealed under another master key.
 func Open(ctx context.Context, cfg Config) (*Store, error) {
 	if cfg.Sealer == nil {
 		return nil, fault.New(fault.Invalid, "open store", "no sealer: a master key is needed")
@@ -66,13 +67,14 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 		return nil, err
 	}
 	if err := migrate(ctx, db, migrations()); err != nil {
-		db.close()
-		return nil, err
+		return nil, errors.Join(err, db.close())
+	}
+	if err := checkSeal(ctx, db, cfg.Sealer); err != nil {
+		return nil, errors.Join(err, db.close())
 	}
 	a, err := openAudit(ctx, db, cfg)
 	if err != nil {
-		db.close()
-		return nil, err
+		return nil, errors.Join(err, db.close())
 	}
 	return &Store{
 		Accounts:             &accounts{db, cfg.Sealer},
@@ -118,6 +120,5 @@ func (s *Store) Ping(ctx context.Context) error {
 
 // Close waits for what runs in the background and closes the database.
 func (s *Store) Close() error {
-	s.Audit.background.Wait()
-	return fault.Wrap(fault.Internal, "close store", s.db.close())
+	return errors.Join(s.Audit.close(), fault.Wrap(fault.Internal, "close store", s.db.close()))
 }

@@ -48,7 +48,7 @@ func (a *app) exec() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return a.child(c.Context(), args, apply(a.environ(), isolated(list, s)))
+			return a.child(c.Context(), args, apply(a.environ(), isolated(list, s, a.environ())))
 		},
 	}
 	a.waitFlag(c)

@@ -43,7 +43,9 @@ func variables(s folder.Server, c folder.Credentials, endpoints bool, getenv fun
 	return append(out, unset(
 		// What would take precedence over the keys above, or lead elsewhere.
 		"AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN", "AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE",
-		"AZURE_CLIENT_CERTIFICATE_PATH", "AZURE_FEDERATED_TOKEN_FILE", "AZURE_USERNAME", "AZURE_PASSWORD",
+		"AWS_CREDENTIAL_EXPIRATION", "AWS_ACCOUNT_ID",
+		"AZURE_CLIENT_CERTIFICATE_PATH", "AZURE_CLIENT_CERTIFICATE_PASSWORD", "AZURE_FEDERATED_TOKEN_FILE", "AZURE_USERNAME", "AZURE_PASSWORD",
+		"AZURE_TOKEN_CREDENTIALS",
 	)...)
 }
 
@@ -63,9 +65,17 @@ func endpointVariables(s folder.Server) (out []variable) {
 	return append(out, variable{Name: "AZURE_AUTHORITY_HOST", Value: base})
 }
 
-// isolated adds what keeps a command away from the user's own logins and from the real clouds.
-func isolated(list []variable, s folder.Server) []variable {
+// isolated adds what keeps a command away from the user's own logins and from the real clouds. environ is
+// the environment that it would have.
+func isolated(list []variable, s folder.Server, environ []string) []variable {
+	for _, e := range environ {
+		name, _, _ := strings.Cut(e, "=")
+		if strings.HasPrefix(name, "AWS_ENDPOINT_URL") || strings.HasPrefix(name, "AWS_BEARER_TOKEN_") || slices.Contains(terraform, name) {
+			list = append(list, variable{Name: name, Unset: true})
+		}
+	}
 	for _, p := range [][2]string{
+		{"HTTP_PROXY", s.Proxy}, {"http_proxy", s.Proxy}, // instance metadata is plain http
 		{"AZURE_CONFIG_DIR", s.AzureFolder},
 		{"AWS_CONFIG_FILE", s.AWSFolder + "/config"},
 		{"AWS_SHARED_CREDENTIALS_FILE", s.AWSFolder + "/credentials"},
@@ -77,10 +87,18 @@ func isolated(list []variable, s folder.Server) []variable {
 		list = append(list, variable{Name: p[0], Value: p[1]})
 	}
 	return append(list, unset(
-		"AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_STS", "AWS_ENDPOINT_URL_COGNITO_IDENTITY", "AWS_CONTAINER_CREDENTIALS_FULL_URI",
-		"AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_AUTHORIZATION_TOKEN", "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
+		"AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_AUTHORIZATION_TOKEN", "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
 		"AZURE_AUTHORITY_HOST", "AZURE_REGIONAL_AUTHORITY_NAME", "IDENTITY_ENDPOINT", "IDENTITY_HEADER", "MSI_ENDPOINT", "MSI_SECRET",
 	)...)
+}
+
+// terraform are the variables by which Terraform's azurerm and azuread providers sign in (their "Argument
+// Reference"); they come before az's login.
+var terraform = []string{
+	"ARM_CLIENT_ID", "ARM_CLIENT_ID_FILE_PATH", "ARM_CLIENT_SECRET", "ARM_CLIENT_SECRET_FILE_PATH", "ARM_CLIENT_CERTIFICATE",
+	"ARM_CLIENT_CERTIFICATE_PATH", "ARM_CLIENT_CERTIFICATE_PASSWORD", "ARM_TENANT_ID", "ARM_SUBSCRIPTION_ID", "ARM_AUXILIARY_TENANT_IDS",
+	"ARM_OIDC_TOKEN", "ARM_OIDC_TOKEN_FILE_PATH", "ARM_OIDC_REQUEST_TOKEN", "ARM_OIDC_REQUEST_URL", "ARM_MSI_ENDPOINT",
+	"ARM_METADATA_HOSTNAME", "ARM_ENVIRONMENT", "ARM_ACCESS_KEY", "ARM_SAS_TOKEN",
 }
 
 func unset(list ...string) (out []variable) {

@@ -2,6 +2,8 @@ package graph
 
 import (
 	"encoding/json"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/treatyfed/treaty/core/directory"
@@ -85,7 +87,31 @@ func applicationResource(c *call, a directory.Application) (map[string]any, erro
 		api["requestedAccessTokenVersion"] = a.TokenVersion
 	}
 	m["api"] = api
+	m["web"] = withRedirectSettings(m["web"])
 	return m, nil
+}
+
+// withRedirectSettings lists each redirect URI of web in redirectUriSettings too, with the index it was
+// given there or none (resources/webapplication).
+func withRedirectSettings(v any) any {
+	web, _ := v.(map[string]any)
+	uris, _ := web["redirectUris"].([]any)
+	if web == nil {
+		return v
+	}
+	given, _ := web["redirectUriSettings"].([]any)
+	settings := make([]any, 0, len(uris))
+	for _, uri := range uris {
+		i := slices.IndexFunc(given, func(s any) bool { m, _ := s.(map[string]any); return m["uri"] == uri })
+		if i >= 0 {
+			settings = append(settings, given[i])
+			continue
+		}
+		settings = append(settings, map[string]any{"uri": uri, "index": nil})
+	}
+	web = maps.Clone(web)
+	web["redirectUriSettings"] = settings
+	return web
 }
 
 // names reports whether $select names a property outright: keys of key credentials come only then.

@@ -59,6 +59,7 @@ func TestTheCallsOfAzAdApp(t *testing.T) {
 		"value.0.id": id, "value.0.web.redirectUris.0": "https://r.example", "value.0.web.implicitGrantSettings.enableIdTokenIssuance": true,
 		"value.0.web.implicitGrantSettings.enableAccessTokenIssuance": false, "value.0.isFallbackPublicClient": false,
 		"value.0.requiredResourceAccess.0.resourceAccess.0.type": "Scope",
+		"value.0.web.redirectUriSettings.0.uri":                  "https://r.example", "value.0.web.redirectUriSettings.0.index": nil,
 	} {
 		if got := found.at(path); got != want {
 			t.Errorf("%s is %v, want %v", path, got, want)

@@ -151,7 +151,7 @@ func rejected(report token.Report, err error) error {
 // forGraph reports whether one of the audiences is Graph, in any of the forms that tokens carry it in.
 func (s *Service) forGraph(audiences []string) bool {
 	for _, aud := range audiences {
-		aud = strings.TrimRight(aud, "/")
+		aud = strings.TrimSuffix(aud, "/") // one, not more: these two names are Graph's own, others anyone may take
 		if aud == graphAppID || aud == "https://graph.microsoft.com" || s.GraphURL != "" && aud == strings.TrimRight(s.GraphURL, "/") {
 			return true
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -149,6 +150,7 @@ func TestUnknownPathsAndMethods(t *testing.T) {
 		{"POST", "/oauth2PermissionGrants", 405, "Request_BadRequest", "not allowed"},
 		{"GET", "/v9.0/applications", 400, "BadRequest", "Invalid version: v9.0"},
 		{"GET", "/me", 400, "BadRequest", "/me request is only valid with delegated authentication flow."},
+		{"GET", "/me/ownedObjects", 400, "BadRequest", "/me request is only valid with delegated authentication flow."},
 		{"GET", "/applications?$filter=%zz", 400, "BadRequest", "badly escaped"},
 	} {
 		a.refused(c.status, c.code, c.text, c.method, c.path, "")
@@ -180,6 +182,11 @@ func TestADelegatedTokenReadsItsUserAndNoMore(t *testing.T) {
 	c["oid"], c["scp"] = userID, "User.Read openid"
 	a := as{w, w.sign(entraKey(), c), nil}
 	if got := a.want(200, "GET", "/me", ""); got.text("userPrincipalName") != "ann@treaty.example" || got.text("jobTitle") != "Engineer" {
+		t.Error(got.raw)
+	}
+	owned, _ := w.admin().app("owned by Ann")
+	w.admin().want(204, "POST", "/applications/"+owned+"/owners/$ref", `{"@odata.id":"`+graphURL+`/v1.0/directoryObjects/`+userID+`"}`)
+	if got := a.want(200, "GET", "/me/ownedObjects", ""); !slices.Equal(got.column("id"), []string{owned}) {
 		t.Error(got.raw)
 	}
 	got := a.refused(403, "Authorization_RequestDenied", "Insufficient privileges to complete the operation.", "GET", "/applications", "")

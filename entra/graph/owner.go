@@ -234,9 +234,21 @@ func (s *Service) ownedObjects(ctx context.Context, c *call, in *byKey) (*answer
 			return nil, err
 		}
 	}
+	return s.owned(ctx, c, o.id())
+}
+
+// myOwnedObjects lists what the signed-in user owns.
+func (s *Service) myOwnedObjects(ctx context.Context, c *call, _ *none) (*answer, error) {
+	if err := s.signedIn(ctx, c); err != nil {
+		return nil, err
+	}
+	return s.owned(ctx, c, c.objectID)
+}
+
+func (s *Service) owned(ctx context.Context, c *call, owner string) (*answer, error) {
 	var owned []map[string]any
-	err = s.eachApplication(ctx, c.tenant.ID, func(a directory.Application) error {
-		if !slices.Contains(a.Owners, o.id()) {
+	err := s.eachApplication(ctx, c.tenant.ID, func(a directory.Application) error {
+		if !slices.Contains(a.Owners, owner) {
 			return nil
 		}
 		m, err := applicationResource(c, a)
@@ -247,7 +259,7 @@ func (s *Service) ownedObjects(ctx context.Context, c *call, in *byKey) (*answer
 		return nil, err
 	}
 	err = s.eachPrincipal(ctx, c.tenant.ID, func(sp directory.ServicePrincipal) error {
-		if !slices.Contains(sp.Owners, o.id()) {
+		if !slices.Contains(sp.Owners, owner) {
 			return nil
 		}
 		m, err := s.principalResource(ctx, c, sp)

@@ -139,15 +139,24 @@ func (s *Service) user(ctx context.Context, c *call, key string) (*answer, error
 	return s.one(ctx, c, s.userList(c), m)
 }
 
-// me is the signed-in user, which an application's own token does not have.
+// me is the signed-in user.
 func (s *Service) me(ctx context.Context, c *call, _ *none) (*answer, error) {
-	if !c.delegated {
-		return nil, &failure{Status: http.StatusBadRequest, Code: "BadRequest", Message: "/me request is only valid with delegated authentication flow."}
-	}
-	if !slices.ContainsFunc(c.scopes, func(scope string) bool {
-		return slices.Contains([]string{"User.Read", "User.ReadWrite", "User.Read.All", "User.ReadWrite.All", "Directory.Read.All", "Directory.ReadWrite.All"}, scope)
-	}) {
-		return nil, s.permit(ctx, c, need{all: [][]string{{"User.Read"}}}, "me", nil)
+	if err := s.signedIn(ctx, c); err != nil {
+		return nil, err
 	}
 	return s.user(ctx, c, c.objectID)
+}
+
+// signedIn refuses /me to an application's own token, which has no user, and to a user's without a scope
+// that shows him.
+func (s *Service) signedIn(ctx context.Context, c *call) error {
+	if !c.delegated {
+		return &failure{Status: http.StatusBadRequest, Code: "BadRequest", Message: "/me request is only valid with delegated authentication flow."}
+	}
+	if slices.ContainsFunc(c.scopes, func(scope string) bool {
+		return slices.Contains([]string{"User.Read", "User.ReadWrite", "User.Read.All", "User.ReadWrite.All", "Directory.Read.All", "Directory.ReadWrite.All"}, scope)
+	}) {
+		return nil
+	}
+	return s.permit(ctx, c, need{all: [][]string{{"User.Read"}}}, "me", nil)
 }

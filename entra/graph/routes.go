@@ -30,6 +30,7 @@ func (s *Service) routes() []rest.Route {
 		route(s, "GET", "users/$count", "Count users", s.countUsers),
 		route(s, "GET", "users/{key}", "Get user", s.getUser),
 		route(s, "GET", "me", "Get me", s.me),
+		route(s, "GET", "me/ownedObjects", "List ownedObjects", s.myOwnedObjects),
 
 		route(s, "GET", "organization", "List organization", s.listOrganizations),
 		route(s, "GET", "organization/{key}", "Get organization", s.getOrganization),

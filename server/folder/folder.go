@@ -42,8 +42,8 @@ const (
 
 // owned are the files and folders that a reset removes: ours, and nothing that a user put beside them.
 var owned = []string{
-	MasterFile, DatabaseFile, DatabaseFile + "-wal", DatabaseFile + "-shm", CAFile, caKeyFile, BundleFile,
-	CredentialsFile, ServerFile, awsFolder, azureFolder,
+	MasterFile, DatabaseFile, DatabaseFile + "-wal", DatabaseFile + "-shm", DatabaseFile + "-lock", DatabaseFile + "-audit",
+	CAFile, caKeyFile, BundleFile, CredentialsFile, ServerFile, awsFolder, azureFolder,
 }
 
 // Folder is an opened data folder, locked for one server.

@@ -71,7 +71,7 @@ var families = []string{
 	"sovcloud-identity.fr", "sovcloud-identity.de", "sovcloud-identity.sg",
 }
 
-// Host lowers a name and takes off a port, brackets and the final dot.
+// Host lowers a name and takes off a port, brackets and final dots.
 func Host(hostport string) string {
 	h := hostport
 	if strings.HasPrefix(h, "[") {
@@ -82,7 +82,7 @@ func Host(hostport string) string {
 	if strings.Count(h, ":") == 1 {
 		h, _, _ = strings.Cut(h, ":")
 	}
-	return strings.ToLower(strings.TrimSuffix(h, "."))
+	return strings.ToLower(strings.TrimRight(h, "."))
 }
 
 // Of gives the surface that answers a cloud's host name (a port is ignored), None for any other.

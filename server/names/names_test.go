@@ -14,6 +14,7 @@ func TestOfGivesTheSurfaceOfACloudName(t *testing.T) {
 		{"cognito-identity.eu-central-1.api.aws", AWS},
 		{"cognito-identity.ap-southeast-2.amazonaws.com.", AWS},
 		{"cognito-identity.amazonaws.com", CognitoDiscovery},
+		{"graph.microsoft.com..:443", Graph},
 		{"login.microsoftonline.com", Authority},
 		{"westus2.login.microsoft.com", Authority},
 		{"sts.windows.net", Authority},

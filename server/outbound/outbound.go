@@ -45,9 +45,13 @@ type Policy struct {
 // and successors), where a server finds itself or its own network.
 var private = prefixes("0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "169.254.0.0/16", "172.16.0.0/12", "192.0.0.0/24",
 	"192.168.0.0/16", "198.18.0.0/15", "224.0.0.0/3", "::/128", "64:ff9b::/96", "64:ff9b:1::/48", "fc00::/7", "fe80::/10", "ff00::/8",
-	"2002::/16", "2001::/32", "168.63.129.16/32")
+	"2002::/16", "2001::/32", "168.63.129.16/32", "192.88.99.0/24", "100::/64", "fec0::/10")
 
 var loopback = prefixes("127.0.0.0/8", "::1/128")
+
+// compatible is the oldest way to write an IPv4 address in IPv6 (RFC 4291 section 2.5.5.1, deprecated). It
+// is apart because loopback lies within it.
+var compatible = prefixes("::/96")
 
 func prefixes(list ...string) (out []netip.Prefix) {
 	for _, s := range list {
@@ -90,7 +94,7 @@ func (p *Policy) Admits(host string, a netip.Addr) bool {
 	if contains(p.prefixes, a) {
 		return true
 	}
-	return !contains(private, a) && !contains(loopback, a)
+	return !contains(private, a) && !contains(loopback, a) && !contains(compatible, a)
 }
 
 func contains(list []netip.Prefix, a netip.Addr) bool {

@@ -17,6 +17,7 @@ import (
 	"net/netip"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/treatyfed/treaty/server/names"
@@ -213,7 +214,7 @@ func (p *Proxy) forward(w http.ResponseWriter, r *http.Request) {
 	}
 	rp := httputil.ReverseProxy{
 		Rewrite:   func(pr *httputil.ProxyRequest) { pr.Out.Host = pr.In.Host },
-		Transport: &http.Transport{DialContext: (&net.Dialer{Timeout: dialTimeout}).DialContext, DisableKeepAlives: true, MaxResponseHeaderBytes: maxHeader},
+		Transport: &http.Transport{DialContext: dialer(r).DialContext, DisableKeepAlives: true, MaxResponseHeaderBytes: maxHeader},
 		ErrorLog:  slog.NewLogLogger(p.Log.Handler(), slog.LevelDebug),
 		ErrorHandler: func(w http.ResponseWriter, r *http.Request, err error) {
 			refuse(w, http.StatusBadGateway, fmt.Sprintf("cannot reach %s: %v", r.URL.Host, err))
@@ -222,11 +223,32 @@ func (p *Proxy) forward(w http.ResponseWriter, r *http.Request) {
 	rp.ServeHTTP(w, r)
 }
 
+// dialer connects for a client to where a name has resolved to: never to the addresses at which clouds
+// answer their own machines, and for clients elsewhere not to this machine's loopback, where services trust
+// whoever reaches them, nor to its links.
+func dialer(r *http.Request) *net.Dialer {
+	here := fromLoopback(r.RemoteAddr)
+	return &net.Dialer{Timeout: dialTimeout, ControlContext: func(_ context.Context, _, resolved string, _ syscall.RawConn) error {
+		ap, err := netip.ParseAddrPort(resolved)
+		if err != nil {
+			return err
+		}
+		a := ap.Addr().Unmap().WithZone("")
+		switch {
+		case names.Cloud(a.String()):
+			return fmt.Errorf("%s is where a cloud answers its own machines", a)
+		case !here && (a.IsLoopback() || a.IsUnspecified() || a.IsLinkLocalUnicast()):
+			return fmt.Errorf("%s is this machine's own, and the client is elsewhere", a)
+		}
+		return nil
+	}}
+}
+
 // tunnel connects a client with another host and copies both ways until one side ends.
 func (p *Proxy) tunnel(w http.ResponseWriter, r *http.Request, target string) {
 	ctx, cancel := context.WithTimeout(r.Context(), dialTimeout)
 	defer cancel()
-	up, err := (&net.Dialer{}).DialContext(ctx, "tcp", target)
+	up, err := dialer(r).DialContext(ctx, "tcp", target)
 	if err != nil {
 		refuse(w, http.StatusBadGateway, fmt.Sprintf("cannot reach %s: %v", target, err))
 		return

@@ -204,3 +204,43 @@ func TestBytesSentAheadAreNotLost(t *testing.T) {
 		t.Errorf("%q, %v", b, err)
 	}
 }
+
+func TestNobodyElsewhereReachesThisMachinesLoopback(t *testing.T) {
+	t.Parallel()
+	secret := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "secret") }))
+	defer secret.Close()
+	_, port, err := net.SplitHostPort(strings.TrimPrefix(secret.URL, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &Proxy{Tunnel: "all", Log: slog.New(slog.DiscardHandler)}
+	for _, host := range []string{"127.0.0.1", "127.1.2.3", "localhost", "0.0.0.0", "[::1]", "[::]", "[::ffff:127.0.0.1]", "169.254.7.7", "169.254.169.254", "[::ffff:a9fe:a9fe]"} {
+		for _, method := range []string{http.MethodConnect, http.MethodGet} {
+			r := httptest.NewRequest(method, "http://"+host+":"+port+"/", nil)
+			if method == http.MethodConnect {
+				r = httptest.NewRequest(method, host+":"+port, nil)
+			}
+			r.RemoteAddr = "192.0.2.1:5000"
+			w := httptest.NewRecorder()
+			p.ServeHTTP(w, r)
+			if w.Code != http.StatusBadGateway && w.Code != http.StatusForbidden || strings.Contains(w.Body.String(), "secret") {
+				t.Errorf("%s %s: %d %s", method, host, w.Code, w.Body)
+			}
+		}
+	}
+}
+
+func TestTheCloudsOwnAddressesAreRefusedHoweverTheyAreNamed(t *testing.T) {
+	t.Parallel()
+	r := httptest.NewRequest(http.MethodConnect, "metadata.example:80", nil)
+	r.RemoteAddr = "127.0.0.1:5000"
+	control := dialer(r).ControlContext
+	for resolved, refused := range map[string]bool{
+		"169.254.169.254:80": true, "[::ffff:169.254.169.254]:80": true, "168.63.129.16:80": true, "[fd00:ec2::254]:80": true,
+		"127.0.0.1:80": false, "10.0.0.1:80": false, "93.184.216.34:443": false,
+	} {
+		if err := control(t.Context(), "tcp", resolved, nil); err != nil != refused {
+			t.Errorf("%s: %v", resolved, err)
+		}
+	}
+}

@@ -37,10 +37,15 @@ type Target struct {
 	DefaultResource string
 }
 
-// Empty reports whether the database knows neither the account nor the tenant: a first start.
+// Unfinished is the name of an account or tenant while a first start fills it: one that was killed in the
+// middle is begun again, and not taken for one whose administrator was removed.
+const Unfinished = "(first start, unfinished)"
+
+// Empty reports whether the database knows the account and the tenant not at all, or only as unfinished: a
+// first start.
 func (t Target) Empty(ctx context.Context, account, tenant string) (noAccount, noTenant bool, err error) {
-	_, aerr := t.Accounts.Account(ctx, account)
-	_, terr := t.Tenants.Tenant(ctx, tenant)
+	a, aerr := t.Accounts.Account(ctx, account)
+	tn, terr := t.Tenants.Tenant(ctx, tenant)
 	noAccount, noTenant = errors.Is(aerr, fault.NotFound), errors.Is(terr, fault.NotFound)
 	if noAccount {
 		aerr = nil
@@ -48,7 +53,27 @@ func (t Target) Empty(ctx context.Context, account, tenant string) (noAccount, n
 	if noTenant {
 		terr = nil
 	}
-	return noAccount, noTenant, errors.Join(aerr, terr)
+	return noAccount || a.Name == Unfinished, noTenant || tn.DisplayName == Unfinished, errors.Join(aerr, terr)
+}
+
+// Begin makes a first start's document true: the names of its accounts and tenants come last, when all that
+// is in them is there.
+func (t Target) Begin(ctx context.Context, d Document) error {
+	begun, named := Document{}, Document{}
+	for _, a := range d.Accounts {
+		named.Accounts = append(named.Accounts, Account{ID: a.ID, Name: a.Name})
+		a.Name = Unfinished
+		begun.Accounts = append(begun.Accounts, a)
+	}
+	for _, tn := range d.Tenants {
+		named.Tenants = append(named.Tenants, Tenant{ID: tn.ID, Name: tn.Name, Domains: tn.Domains, Country: tn.Country})
+		tn.Name = Unfinished
+		begun.Tenants = append(begun.Tenants, tn)
+	}
+	if err := t.Apply(ctx, begun); err != nil {
+		return err
+	}
+	return t.Apply(ctx, named)
 }
 
 // Apply makes the document true. It goes on after a problem with one item and reports all of them; what

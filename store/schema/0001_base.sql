@@ -166,6 +166,11 @@ create table signing_key (
 );
 create unique index signing_key_sequence on signing_key (ring, sequence);
 
+create table seal_check (
+	id     text primary key,
+	sealed bytea not null
+);
+
 create table audit_event (
 	position       bigint primary key,
 	request_id     text collate "C" not null,

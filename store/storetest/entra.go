@@ -43,8 +43,12 @@ func application(id string) directory.Application {
 func applications(t *testing.T, s *store.Store) {
 	ctx := t.Context()
 	r := s.Applications
+	for range 2 { // that there is none may be remembered, but no longer than until there is one
+		missing[directory.Application](t)(r.ApplicationByAppID(ctx, application("a").AppID))
+	}
 	for _, id := range unordered {
 		ok(t, r.CreateApplication(ctx, application(id)))
+		got(t, application(id))(r.ApplicationByAppID(ctx, application(id).AppID))
 	}
 	elsewhere := application("elsewhere")
 	elsewhere.TenantID, elsewhere.UniqueName = "u", "named"

@@ -62,10 +62,10 @@ func StartPostgres(tb testing.TB) *Postgres {
 }
 
 // serve runs the server until the test ends, or until this process does: the shell waits for the end of
-// its standard input.
+// its standard input. It lets go of standard error, so that this ends with the server.
 func serve(tb testing.TB, dir string, server []string) {
 	tb.Helper()
-	sh := command(dir, append([]string{"sh", "-c", `"$@" </dev/null & pid=$!; read end; kill -QUIT $pid; wait $pid`, "sh"}, server...))
+	sh := command(dir, append([]string{"sh", "-c", `"$@" </dev/null & pid=$!; exec 2>/dev/null; read end; kill -QUIT $pid; wait $pid`, "sh"}, server...))
 	stdin, err := sh.StdinPipe()
 	if err != nil {
 		tb.Fatal(err)
