@@ -120,7 +120,7 @@ func azApplications(t *testing.T) {
 	fails(t, 1, "Values of identifierUris property must use a verified domain of the organization or its subdomain", "ad", "app", "create", "--display-name", "az stray", "--identifier-uris", "https://elsewhere.example/api")
 
 	for _, filter := range [][]string{
-		{"--display-name", "az to"}, {"--filter", "displayName eq 'AZ Tour'"}, {"--identifier-uri", "api://az-tour"}, {"--app-id", appID},
+		{"--display-name", "az to"}, {"--filter", "displayName eq 'AZ Tour'"}, {"--identifier-uri", "api://az-tour", "--app-id", appID},
 	} {
 		is(t, strings.Join(filter, " "), do[[]string](t, append([]string{"ad", "app", "list", "--query", "[].id"}, filter...)...), []string{id})
 	}
@@ -170,7 +170,7 @@ func azCredentials(t *testing.T) {
 	key := text(listed, "0.keyId")
 	do[any](t, "ad", "app", "credential", "delete", "--id", appID, "--key-id", key)
 	fails(t, 1, "No password credential found with keyId '"+key+"'.", "ad", "app", "credential", "delete", "--id", appID, "--key-id", key)
-	own.fails(t, "AADSTS7000215", own.loginArgs(appID, password)...)
+	fails(t, 1, "AADSTS7000215", loginArgs(appID, password)...)
 
 	// Without --append everything there was goes.
 	_, certFile, thumbprint := certificate(t, home)

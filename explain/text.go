@@ -50,7 +50,10 @@ func (t Text) head(b *strings.Builder, r Report) {
 	case r.Pass:
 		fmt.Fprintln(b, t.paint(green, "ACCEPTED"))
 	case r.Answer.Code != "":
-		fmt.Fprintf(b, "%s  %s  %s", t.paint(red, "REFUSED"), r.Answer.Code, r.Answer.Error)
+		fmt.Fprintf(b, "%s  %s", t.paint(red, "REFUSED"), r.Answer.Code)
+		if r.Answer.Error != "" {
+			fmt.Fprintf(b, "  %s", r.Answer.Error)
+		}
 		if r.Answer.Status != 0 {
 			fmt.Fprintf(b, " (HTTP %d)", r.Answer.Status)
 		}

@@ -56,11 +56,10 @@ func (s *Server) ownHandler() http.Handler {
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		req := audit.RequestOf(r.Context())
-		req.Surface, req.Operation = string(ownSurface), r.URL.Path
-		for _, perID := range []string{"/_treaty/events", "/_treaty/explain"} {
-			if strings.HasPrefix(r.URL.Path, perID+"/") {
-				req.Operation = perID
-			}
+		req.Surface = string(ownSurface)
+		if _, pattern := mux.Handler(r); pattern != "" { // a path of the client's own choice is no metric's label
+			_, path, _ := strings.Cut(pattern, " ")
+			req.Operation = strings.TrimSuffix(strings.TrimSuffix(path, "/{id}"), "{$}")
 		}
 		mux.ServeHTTP(w, r)
 	})

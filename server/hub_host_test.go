@@ -18,8 +18,8 @@ func TestNoHostHeaderGetsIntoWhatAHubSays(t *testing.T) {
 	for path, bearer := range map[string]string{
 		"/" + TenantID + "/v2.0/.well-known/openid-configuration": "", "/" + TenantID + "/.well-known/openid-configuration": "",
 		"/common/discovery/instance?api-version=1.1&authorization_endpoint=https://evil.example/common/oauth2/v2.0/authorize": "",
-		"/cognito-identity/.well-known/openid-configuration":                                                                 "",
-		"/arm/metadata/endpoints?api-version=2022-09-01":                                                                     "", "/metadata/endpoints?api-version=2020-06-01": "",
+		"/cognito-identity/.well-known/openid-configuration":                                                                  "",
+		"/arm/metadata/endpoints?api-version=2022-09-01":                                                                      "", "/metadata/endpoints?api-version=2020-06-01": "",
 		"/arm/subscriptions/" + SubscriptionID + "?api-version=2021-01-01": "", "/graph/v1.0/applications": "",
 		"/graph/v1.0/servicePrincipals?$top=1":                                                        graph,
 		"/arm/subscriptions?api-version=2021-01-01":                                                   arm,

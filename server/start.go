@@ -79,7 +79,7 @@ func (s *Server) refreshFirstParty(ctx context.Context, t seed.Target) error {
 
 func (s *Server) target() seed.Target {
 	return seed.Target{
-		Accounts: s.store.Accounts, Pools: s.store.Pools, Tenants: s.store.Tenants, Applications: s.store.Applications,
+		Accounts: s.store.Accounts, Pools: s.store.Pools, Identities: s.store.Identities, Tenants: s.store.Tenants, Applications: s.store.Applications,
 		Principals: s.store.Principals, Federated: s.store.FederatedCredentials, Assignments: s.store.AppRoleAssignments,
 		Users: s.store.Users, Subscriptions: s.store.Subscriptions, Roles: s.store.Roles,
 		Sealer: s.sealer, Now: s.clock.Now, RoleID: builtinRole, DefaultResource: s.names.Graph,

@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -294,6 +295,11 @@ func TestSecretsAreSealedAtRest(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	events, err := filepath.Glob(filepath.Join(filepath.Dir(t.TempDir()), "*", "treaty.db-audit", "*"))
+	if err != nil || len(events) == 0 {
+		t.Fatal("no audit log: ", err)
+	}
+	files = slices.DeleteFunc(append(files, events...), func(f string) bool { return filepath.Ext(f) == ".db-audit" })
 	for _, file := range files {
 		b, err := os.ReadFile(file)
 		if err != nil {

@@ -14,11 +14,13 @@ const (
 )
 
 // Clip shortens a value to MaxValue bytes, at a character's edge, and says how long it was.
-func Clip(s string) string {
-	if len(s) <= MaxValue {
+func Clip(s string) string { return ClipTo(s, MaxValue) }
+
+// ClipTo is Clip to another length.
+func ClipTo(s string, n int) string {
+	if len(s) <= n {
 		return s
 	}
-	n := MaxValue
 	for n > 0 && !utf8.RuneStart(s[n]) {
 		n--
 	}

@@ -72,7 +72,7 @@ func (s *Service) verify(ctx context.Context, raw, tenant string) (caller, evide
 	if err == nil && known.ID == tid {
 		issuers = []string{s.V1Issuer(tid), s.V2Issuer(tid)}
 	}
-	checks := evidence.Checks{{Name: "known issuer", Claim: "iss", Operator: "one of", Want: issuers, Got: []string{iss}, OK: slices.Contains(issuers, iss)}}
+	checks := evidence.Checks{{Name: "known issuer", Claim: "iss", Operator: "one of", Want: issuers, Got: []string{evidence.Clip(iss)}, OK: slices.Contains(issuers, iss)}}
 	if !checks[0].OK {
 		return caller{}, checks, s.challenge(tenant, "InvalidAuthenticationToken", invalid, invalid)
 	}
@@ -84,7 +84,7 @@ func (s *Service) verify(ctx context.Context, raw, tenant string) (caller, evide
 	c := callerOf(claims)
 	aud := claims.Texts("aud")
 	checks = append(checks,
-		evidence.Check{Name: "audience", Claim: "aud", Operator: "one of", Want: s.audiences(), Got: aud, OK: len(aud) == 1 && slices.Contains(s.audiences(), aud[0])},
+		evidence.Check{Name: "audience", Claim: "aud", Operator: "one of", Want: s.audiences(), Got: evidence.Values(aud), OK: len(aud) == 1 && slices.Contains(s.audiences(), aud[0])},
 		evidence.Check{Name: "object id", Claim: "oid", Operator: "present", Got: []string{c.ObjectID}, OK: c.ObjectID != ""},
 		evidence.Check{Name: "tenant of the subscription", Claim: "tid", Operator: "equals", Want: []string{tenant}, Got: []string{tid}, OK: tenant == "" || tenant == tid})
 	if err != nil {

@@ -1,6 +1,7 @@
 package arm
 
 import (
+	"strconv"
 	"strings"
 
 	"github.com/treatyfed/treaty/core/directory"
@@ -20,6 +21,7 @@ type Request struct {
 type Decision struct {
 	Request
 	Allowed     bool                   `json:"allowed"`
+	Access      evidence.Checks        `json:"access"` // whether any assignment grants it
 	Assignments []ConsideredAssignment `json:"assignments"`
 }
 
@@ -46,6 +48,12 @@ func Decide(r Request, assignments []directory.RoleAssignment, definitions map[s
 		d.Allowed = d.Allowed || c.Grants
 		d.Assignments = append(d.Assignments, c)
 	}
+	access := evidence.Check{Name: "role assignment", Operator: "grants", Want: []string{r.Action + " at " + r.Scope}, OK: d.Allowed}
+	if !d.Allowed {
+		access.Note = strconv.Itoa(len(assignments)) + " role assignments of " + r.Principal + " were looked at"
+		access.Fix = "assign " + r.Principal + " a role with the action " + r.Action + " at " + r.Scope + " or above"
+	}
+	d.Access = evidence.Checks{access}
 	return d
 }
 

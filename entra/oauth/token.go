@@ -2,7 +2,6 @@ package oauth
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"time"
@@ -20,6 +19,10 @@ const (
 	backdated = 5 * time.Minute
 	lifetime  = time.Hour
 )
+
+// maxEvidence is what a decision may take in the audit before it is kept in brief, in bytes; with real
+// tokens and twenty trusts it takes some twenty thousand.
+const maxEvidence = 64 << 10
 
 // serveToken answers the token endpoint. The event is on record before the answer goes out; if it cannot
 // be recorded, no token goes out.
@@ -158,7 +161,7 @@ func (c *call) event(refused *aadsts.Error) audit.Event {
 		e.Outcome, e.Code = audit.Refused, refused.Code.String()
 	}
 	if !c.decision.DecidedAt.IsZero() {
-		if decision, err := json.Marshal(c.decision); err == nil {
+		if decision, err := c.decision.JSON(maxEvidence); err == nil {
 			e.Evidence = decision
 		}
 	}

@@ -148,7 +148,25 @@ func (f *Folder) master(fromEnv string, rand io.Reader) ([]byte, error) {
 	if _, err := io.ReadFull(rand, key); err != nil {
 		return nil, fmt.Errorf("make the master key: %w", err)
 	}
-	return key, f.Write(MasterFile, []byte(base64.StdEncoding.EncodeToString(key)+"\n"), 0o600)
+	if err := f.Write(MasterFile, []byte(base64.StdEncoding.EncodeToString(key)+"\n"), 0o600); err != nil {
+		return nil, err
+	}
+	return key, f.settle(MasterFile)
+}
+
+// settle waits until a file is on the disk. Without the master key everything sealed under it is lost, so
+// that a machine which loses power must not keep the database and forget the key.
+func (f *Folder) settle(name string) error {
+	for _, path := range []string{f.Path(name), f.Dir} {
+		h, err := os.Open(path)
+		if err != nil {
+			return fmt.Errorf("keep %s: %w", name, err)
+		}
+		if err := errors.Join(h.Sync(), h.Close()); err != nil {
+			return fmt.Errorf("keep %s: %w", name, err)
+		}
+	}
+	return nil
 }
 
 func decodeMaster(s, from string) ([]byte, error) {

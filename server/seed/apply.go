@@ -18,6 +18,7 @@ import (
 type Target struct {
 	Accounts      directory.Accounts
 	Pools         directory.Pools
+	Identities    directory.Identities
 	Tenants       directory.Tenants
 	Applications  directory.Applications
 	Principals    directory.Principals
@@ -116,8 +117,26 @@ func (t Target) account(ctx context.Context, ps *config.Problems, path string, a
 		note(ps, fmt.Sprintf("%s.access_keys[%d]", path, i), t.accessKey(ctx, a.ID, k))
 	}
 	for i, p := range a.IdentityPools {
-		note(ps, fmt.Sprintf("%s.identity_pools[%d]", path, i), again(func() error { return t.pool(ctx, a.ID, p) }))
+		at := fmt.Sprintf("%s.identity_pools[%d]", path, i)
+		if !note(ps, at, again(func() error { return t.pool(ctx, a.ID, p) })) {
+			continue
+		}
+		for j, identity := range p.Identities {
+			note(ps, fmt.Sprintf("%s.identities[%d]", at, j), t.identity(ctx, p, identity))
+		}
 	}
+}
+
+// identity makes a developer identity, unless its user has it already.
+func (t Target) identity(ctx context.Context, p IdentityPool, i Identity) error {
+	now := t.Now()
+	got, _, err := t.Identities.Resolve(ctx, directory.Identity{
+		ID: i.ID, PoolID: p.ID, Logins: []directory.Login{{Provider: p.DeveloperProvider, User: i.User}}, CreatedAt: now, ModifiedAt: now,
+	})
+	if err == nil && got.ID != i.ID {
+		return fmt.Errorf("the user %s has the identity %s", i.User, got.ID)
+	}
+	return err
 }
 
 func (t Target) accessKey(ctx context.Context, account string, k AccessKey) error {

@@ -29,6 +29,8 @@ var (
 	scopeForm     = regexp.MustCompile(`^/$|^(/[^/\s]+)+$`)
 	maxFederated  = 20
 	maxIdentifier = 255
+
+	maxDeveloperUser = 1024
 )
 
 // checker collects problems and ids that must be unique in the document.
@@ -86,6 +88,25 @@ func (c *checker) account(path string, a Account) {
 		c.unique("pool", p+".id", pool.ID)
 		c.form(p+".name", pool.Name, poolName, "identity pool name")
 		c.form(p+".developer_provider", pool.DeveloperProvider, providerName, "developer provider name")
+		for j, identity := range pool.Identities {
+			c.identity(fmt.Sprintf("%s.identities[%d]", p, j), pool, identity)
+		}
+	}
+}
+
+func (c *checker) identity(path string, pool IdentityPool, i Identity) {
+	c.form(path+".id", i.ID, poolID, "identity id, REGION:GUID")
+	c.unique("identity", path+".id", i.ID)
+	c.unique("identity of "+pool.ID, path+".user", i.User)
+	region, _, _ := strings.Cut(pool.ID, ":")
+	if of, _, _ := strings.Cut(i.ID, ":"); of != region {
+		c.Add(path+".id", "is of region %s, its pool of %s", of, region)
+	}
+	if n := len(i.User); n < 1 || n > maxDeveloperUser {
+		c.Add(path+".user", "has %d bytes; 1 to %d are taken", n, maxDeveloperUser)
+	}
+	if pool.DeveloperProvider == "" {
+		c.Add(path, "the pool has no developer_provider")
 	}
 }
 

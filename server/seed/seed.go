@@ -50,6 +50,14 @@ type IdentityPool struct {
 	AllowUnauthenticated bool              `yaml:"allow_unauthenticated"`
 	AllowClassic         *bool             `yaml:"allow_classic"`
 	Tags                 map[string]string `yaml:"tags"`
+	Identities           []Identity        `yaml:"identities"`
+}
+
+// Identity is a developer identity of a pool. Its id is the subject of its tokens: fixed here, a trust in it
+// can be committed.
+type Identity struct {
+	ID   string `yaml:"id"`   // REGION:GUID, of the pool's region
+	User string `yaml:"user"` // of the pool's developer provider
 }
 
 // Tenant is an Entra tenant.

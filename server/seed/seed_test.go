@@ -17,7 +17,8 @@ accounts:
       - {id: AKIAIOSFODNN7EXAMPLE, secret: wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY}
       - {id: AKIAI44QH8DHBEXAMPLE, secret: je7MtGbClwBF/2Zp9Utk/h3yCo8nvbEXAMPLEKEY, user: ada}
     identity_pools:
-      - {id: "us-east-1:6f1a8a4e-7c52-4b39-a0f4-5d2f5f0b7f10", name: my-identity-pool, developer_provider: my.dev.provider, tags: {team: platform}}
+      - {id: "us-east-1:6f1a8a4e-7c52-4b39-a0f4-5d2f5f0b7f10", name: my-identity-pool, developer_provider: my.dev.provider, tags: {team: platform},
+         identities: [{id: "us-east-1:7f0c3a52-0d0e-4c8f-9b1e-2b1d0a7d1111", user: my_user_id}]}
 tenants:
   - name: Contoso
     domains: [Contoso.onmicrosoft.com, contoso.example]
@@ -66,7 +67,7 @@ func TestEveryProblemIsReportedWithItsPath(t *testing.T) {
 accounts:
   - id: "12"
     access_keys: [{id: short, secret: short}]
-    identity_pools: [{id: nowhere, name: "", developer_provider: "a b"}]
+    identity_pools: [{id: nowhere, name: "", developer_provider: "a b", identities: [{id: "us-east-1:x", user: ""}]}]
   - id: "12"
 tenants:
   - name: x
@@ -98,7 +99,8 @@ tenants:
 	}
 	for _, want := range []string{
 		"accounts[0].id", "accounts[0].access_keys[0].id", "accounts[0].access_keys[0].secret", "accounts[0].identity_pools[0].id",
-		"accounts[0].identity_pools[0].name", "accounts[0].identity_pools[0].developer_provider", "accounts[1].id",
+		"accounts[0].identity_pools[0].name", "accounts[0].identity_pools[0].developer_provider", "accounts[0].identity_pools[0].identities[0].id",
+		"accounts[0].identity_pools[0].identities[0].user", "accounts[1].id",
 		"tenants[0].country", "tenants[0].domains", "tenants[0].applications[0].name", "tenants[0].applications[0].token_version",
 		"tenants[0].applications[0].sign_in_audience", "tenants[0].applications[0].identifier_uris[0]",
 		"tenants[0].applications[0].secrets[0].value", "tenants[0].applications[0].secrets[0].expires",
