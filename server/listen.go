@@ -185,10 +185,11 @@ func (s *Server) TLSConfig() *tls.Config {
 	return t
 }
 
-// servePlain answers on the plain listener: AWS's APIs, and health.
+// servePlain answers on the plain listener: AWS's APIs, and health. No metrics: a page whose name has come to
+// mean loopback could read them, where TLS and its certificate forbid that.
 func (s *Server) servePlain(w http.ResponseWriter, r *http.Request) {
 	s.serve(w, r, func(w http.ResponseWriter, r *http.Request) {
-		if surface, _ := surfaceOf(r, false); surface == ownSurface && !strings.HasPrefix(r.URL.Path, controlPrefix) {
+		if surface, _ := surfaceOf(r, false); surface == ownSurface && r.URL.Path != "/metrics" && !strings.HasPrefix(r.URL.Path, controlPrefix) {
 			s.surfaces[ownSurface].ServeHTTP(w, r)
 			return
 		}

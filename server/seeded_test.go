@@ -177,6 +177,7 @@ func TestThePlainListenerServesAWSOnly(t *testing.T) {
 		"/healthz":              "ok",
 		"/v1.0/applications":    "",
 		"/_treaty/clock":        "",
+		"/metrics":              "",
 		"/" + TenantID + "/x":   "",
 		"/?Action=Nothing":      "<Code>",
 		"/metadata/endpoints":   "",

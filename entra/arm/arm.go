@@ -201,7 +201,11 @@ func (s *Service) subscription(ctx context.Context, id string) (directory.Subscr
 // record keeps a decision: refusals, and writes before they are carried out.
 func (s *Service) record(ctx context.Context, outcome audit.Outcome, resource, code string, evidence any) error {
 	ar := audit.RequestOf(ctx)
-	b, err := json.Marshal(evidence)
+	encode := func() ([]byte, error) { return json.Marshal(evidence) }
+	if d, ok := evidence.(Decision); ok {
+		encode = d.encode
+	}
+	b, err := encode()
 	if err != nil {
 		return fault.Wrap(fault.Internal, "arm.evidence", err)
 	}

@@ -23,6 +23,7 @@ type Decision struct {
 	Allowed     bool                   `json:"allowed"`
 	Access      evidence.Checks        `json:"access"` // whether any assignment grants it
 	Assignments []ConsideredAssignment `json:"assignments"`
+	Omitted     int                    `json:"omitted,omitempty"` // assignments that a record in brief leaves out
 }
 
 // ConsideredAssignment is one assignment in a Decision.
