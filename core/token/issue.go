@@ -1,9 +1,7 @@
 package token
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"io"
 
 	"github.com/treatyfed/treaty/core/fault"
@@ -27,17 +25,15 @@ func (i *Issuer) Issue(ctx context.Context, c Claims) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	var payload bytes.Buffer
-	enc := json.NewEncoder(&payload)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(map[string]any(c)); err != nil {
+	payload, err := appendClaims(make([]byte, 0, 1024), c)
+	if err != nil {
 		return "", fault.Wrap(fault.Internal, "issue token of ring "+i.Ring, err)
 	}
 	header, err := i.header(key)
 	if err != nil {
 		return "", err
 	}
-	raw, err := jose.Sign(header, bytes.TrimSuffix(payload.Bytes(), []byte("\n")), key.Signer, i.Algorithm, i.Rand)
+	raw, err := jose.Sign(header, payload, key.Signer, i.Algorithm, i.Rand)
 	if err != nil {
 		return "", fault.Wrap(fault.Internal, "issue token of ring "+i.Ring, err)
 	}

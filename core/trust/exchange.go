@@ -69,7 +69,11 @@ type Exchange struct {
 // that trust's issuer's keys: no other issuer is ever contacted. It never stops at a failure that still
 // lets it look at something else.
 func (e *Exchange) Decide(ctx context.Context, raw string, trusts []Trust) Decision {
-	p := token.Read(raw)
+	return e.DecideRead(ctx, token.Read(raw), trusts)
+}
+
+// DecideRead is Decide for a token that was read already.
+func (e *Exchange) DecideRead(ctx context.Context, p token.Presented, trusts []Trust) Decision {
 	d := Decision{Header: p.Header, Claims: p.Claims, DecidedAt: e.Verifier.Now().UTC()}
 	form, required, algorithm := e.Verifier.Form(p), requireClaims(p.Claims), e.Verifier.Algorithm(p)
 	d.Report.Checks = append(append(append(d.Report.Checks, form...), required...), algorithm)

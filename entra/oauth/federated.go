@@ -18,7 +18,7 @@ var FederatedAlgorithms = jose.RSAPKCS1
 
 // byFederation judges an assertion of a foreign issuer by the application's federated credentials.
 func (s *Service) byFederation(ctx context.Context, c *call) error {
-	d, trusts, err := s.Decide(ctx, c.application, c.assertion)
+	d, trusts, err := s.decide(ctx, c.application, c.presented)
 	if err != nil {
 		return err
 	}
@@ -37,6 +37,10 @@ func (s *Service) byFederation(ctx context.Context, c *call) error {
 // Decide is the decision of the token endpoint about a federated assertion for an application, with the
 // number of the application's federated credentials. It issues and records nothing.
 func (s *Service) Decide(ctx context.Context, app directory.Application, assertion string) (trust.Decision, int, error) {
+	return s.decide(ctx, app, token.Read(assertion))
+}
+
+func (s *Service) decide(ctx context.Context, app directory.Application, assertion token.Presented) (trust.Decision, int, error) {
 	credentials, err := s.Federated.FederatedCredentials(ctx, app.ID)
 	if err != nil {
 		return trust.Decision{}, 0, err
@@ -46,7 +50,7 @@ func (s *Service) Decide(ctx context.Context, app directory.Application, asserti
 		Own:              OwnTokens(s.V1Issuer, s.V2Issuer, app.TenantID),
 		ExpressionIssuer: ExpressionIssuer,
 	}
-	return exchange.Decide(ctx, assertion, Trusts(credentials)), len(credentials), nil
+	return exchange.DecideRead(ctx, assertion, Trusts(credentials)), len(credentials), nil
 }
 
 // Trusts turns federated credentials into trusts: issuer and subject equal byte for byte, or the
