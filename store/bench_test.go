@@ -94,3 +94,21 @@ func must(tb testing.TB, err error) {
 		tb.Fatal(err)
 	}
 }
+
+// BenchmarkRestore returns a store of 200 objects to its snapshot, as treaty twin reset does.
+func BenchmarkRestore(b *testing.B) {
+	s, err := store.Open(b.Context(), store.Config{DSN: "sqlite:" + filepath.Join(b.TempDir(), "treaty.db"), Sealer: storetest.Sealer(b)})
+	must(b, err)
+	defer s.Close()
+	ctx := b.Context()
+	for n := range 100 {
+		id := fmt.Sprint("app", n)
+		must(b, s.Applications.CreateApplication(ctx, directory.Application{ID: id, TenantID: "t", AppID: "client" + id, DisplayName: id}))
+		must(b, s.Principals.CreatePrincipal(ctx, directory.ServicePrincipal{ID: "sp" + id, TenantID: "t", AppID: "client" + id, Names: []string{"client" + id, "api://" + id}}))
+	}
+	must(b, s.Snapshot(ctx))
+	for b.Loop() {
+		must(b, s.Applications.DeleteApplication(ctx, "t", "app1"))
+		must(b, s.Restore(ctx))
+	}
+}

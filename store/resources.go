@@ -47,6 +47,13 @@ func (r *resources) PutResource(ctx context.Context, v directory.Resource) (bool
 	if err != nil {
 		return false, err
 	}
+	if v.Version != 0 {
+		n, err := r.db.exec(ctx, `update resource set type = $3, version = version + 1, doc = $4 where path = $1 and version = $2`, pathOf(v.ID), v.Version, folded(v.Type), doc)
+		if err == nil && n == 0 {
+			return false, fault.New(fault.Conflict, op, "version")
+		}
+		return false, failed(op, nil, err)
+	}
 	var version int64
 	err = r.db.tx(ctx, func(q querier) (err error) {
 		version, err = one(ctx, q, op, scanInt, `insert into resource (path, id, name, type, created_at, version, doc) values ($1, $2, $3, $4, $5, 1, $6)

@@ -37,7 +37,8 @@ type Resource struct {
 
 // Resources keeps ARM resources.
 type Resources interface {
-	// PutResource creates or replaces by ID and reports which; CreatedAt and the ID's spelling stay.
+	// PutResource creates or replaces by ID and reports which; CreatedAt and the ID's spelling stay. One that
+	// was read, and so has a Version, replaces only what was read: else it is fault.Conflict.
 	PutResource(ctx context.Context, r Resource) (created bool, err error)
 	Resource(ctx context.Context, id string) (Resource, error)
 	// DeleteResource removes a resource and everything below its path.

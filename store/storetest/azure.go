@@ -3,6 +3,7 @@ package storetest
 import (
 	"cmp"
 	"encoding/json"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -46,6 +47,7 @@ func resources(t *testing.T, s *store.Store) {
 	const group = "/subscriptions/s/resourceGroups/RG"
 	put := func(v directory.Resource, want bool) {
 		t.Helper()
+		v.Version = 0 // not read before
 		got(t, want)(r.PutResource(ctx, v))
 	}
 	g := resource(group)
@@ -81,7 +83,21 @@ func resources(t *testing.T, s *store.Store) {
 	disk.Location, disk.Version = "eastus", 2 // the spelling and the creation stay
 	got(t, disk)(r.Resource(ctx, disk.ID))
 	kinds := together(func(n int) error {
-		created, err := r.PutResource(ctx, resource(group+"/wanted"))
+		read := disk // by all of them, at once
+		read.Location = fmt.Sprint("region", n)
+		_, err := r.PutResource(ctx, read)
+		return err
+	})
+	if kinds[""] != 1 || kinds[fault.Conflict] != several-1 {
+		t.Fatal("one of several replaces what all have read, got ", kinds)
+	}
+	gone := resource(group + "/gone")
+	_, err = r.PutResource(ctx, gone)
+	refused(t, err, fault.Conflict, "version")
+	kinds = together(func(n int) error {
+		fresh := resource(group + "/wanted")
+		fresh.Version = 0
+		created, err := r.PutResource(ctx, fresh)
 		if err == nil && !created {
 			return fault.Conflict
 		}

@@ -142,7 +142,9 @@ func fill(t *testing.T, s *store.Store) {
 	ok(t, s.AppRoleAssignments.AssignAppRole(ctx, grant("g", "sp", "sp", "r")))
 	ok(t, s.Users.PutUser(ctx, directory.User{ID: "u", TenantID: "t", UserPrincipalName: "u@t.example"}))
 	ok(t, s.Subscriptions.PutSubscription(ctx, directory.Subscription{ID: "s", TenantID: "t"}))
-	_, err := s.Resources.PutResource(ctx, resource("/subscriptions/s/resourceGroups/rg"))
+	rg := resource("/subscriptions/s/resourceGroups/rg")
+	rg.Version = 0
+	_, err := s.Resources.PutResource(ctx, rg)
 	ok(t, err)
 	ok(t, s.Roles.PutRoleDefinition(ctx, directory.RoleDefinition{ID: "d", TenantID: "t", Name: "n"}))
 	ok(t, s.Roles.AssignRole(ctx, directory.RoleAssignment{ID: "a", TenantID: "t", Scope: "/", PrincipalID: "sp", RoleDefinitionID: "d"}))
