@@ -15,7 +15,7 @@ func (s *Service) applicationList(c *call) collection {
 	visible := func(a directory.Application) bool {
 		return !c.limited(readApplications) || slices.Contains(a.Owners, c.objectID)
 	}
-	show := func(as ...directory.Application) ([]map[string]any, error) {
+	show := func(_ context.Context, as ...directory.Application) ([]map[string]any, error) {
 		out := make([]map[string]any, 0, len(as))
 		for _, a := range as {
 			if !visible(a) {
@@ -31,40 +31,12 @@ func (s *Service) applicationList(c *call) collection {
 	}
 	return collection{
 		typ: applicationSchema.typ, context: applications,
-		fetch: func(ctx context.Context, after string, limit int) ([]map[string]any, string, error) {
-			batch, err := s.Applications.Applications(ctx, c.tenant.ID, after, limit)
-			if err != nil {
-				return nil, "", err
-			}
-			last := ""
-			if len(batch) == limit {
-				last = batch[limit-1].ID
-			}
-			items, err := show(batch...)
-			return items, last, err
-		},
-		lookup: func(ctx context.Context, f *odata.Filter) ([]map[string]any, bool, error) {
-			for _, by := range []string{"appId", "id"} {
-				v, ok := f.Equals(by)
-				if !ok {
-					continue
-				}
-				key := v
-				if by == "appId" {
-					key = "appId=" + v
-				}
-				a, err := s.findApplication(ctx, c, key)
-				if missing(err) {
-					return nil, true, nil
-				}
-				if err != nil {
-					return nil, true, err
-				}
-				items, err := show(a)
-				return items, true, err
-			}
-			return nil, false, nil
-		},
+		fetch: paged(func(ctx context.Context, after string, limit int) ([]directory.Application, error) {
+			return s.Applications.Applications(ctx, c.tenant.ID, after, limit)
+		}, func(v directory.Application) string { return v.ID }, show),
+		lookup: byIDs(func(ctx context.Context, key string) (directory.Application, error) {
+			return s.findApplication(ctx, c, key)
+		}, show),
 		expand: func(ctx context.Context, item map[string]any, e odata.Expansion) error {
 			id, _ := item["id"].(string)
 			a, err := s.Applications.Application(ctx, c.tenant.ID, id)

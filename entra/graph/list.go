@@ -285,3 +285,44 @@ func readToken(t string) (mode, at string, err error) {
 func expiredToken() *failure {
 	return &failure{Status: 400, Code: "Directory_ExpiredPageToken", Message: "Specified page token value has expired and can no longer be included in your request."}
 }
+
+// shown turns objects into the resources that the caller may see.
+type shown[T any] func(ctx context.Context, objects ...T) ([]map[string]any, error)
+
+// paged is a collection's fetch over a repository's list: the place to go on from is the last object's id,
+// "" at the end.
+func paged[T any](list func(ctx context.Context, after string, limit int) ([]T, error), id func(T) string, show shown[T]) func(context.Context, string, int) ([]map[string]any, string, error) {
+	return func(ctx context.Context, after string, limit int) ([]map[string]any, string, error) {
+		batch, err := list(ctx, after, limit)
+		if err != nil {
+			return nil, "", err
+		}
+		last := ""
+		if len(batch) == limit {
+			last = id(batch[limit-1])
+		}
+		items, err := show(ctx, batch...)
+		return items, last, err
+	}
+}
+
+// byIDs is a collection's lookup of the one object whose appId or id the filter demands.
+func byIDs[T any](find func(ctx context.Context, key string) (T, error), show shown[T]) func(context.Context, *odata.Filter) ([]map[string]any, bool, error) {
+	return func(ctx context.Context, f *odata.Filter) ([]map[string]any, bool, error) {
+		key, ok := f.Equals("appId")
+		if ok {
+			key = "appId=" + key
+		} else if key, ok = f.Equals("id"); !ok {
+			return nil, false, nil
+		}
+		v, err := find(ctx, key)
+		if missing(err) {
+			return nil, true, nil
+		}
+		if err != nil {
+			return nil, true, err
+		}
+		items, err := show(ctx, v)
+		return items, true, err
+	}
+}

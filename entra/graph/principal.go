@@ -145,40 +145,12 @@ func (s *Service) principalList(c *call) collection {
 	}
 	return collection{
 		typ: principalSchema.typ, context: servicePrincipals,
-		fetch: func(ctx context.Context, after string, limit int) ([]map[string]any, string, error) {
-			batch, err := s.Principals.Principals(ctx, c.tenant.ID, after, limit)
-			if err != nil {
-				return nil, "", err
-			}
-			last := ""
-			if len(batch) == limit {
-				last = batch[limit-1].ID
-			}
-			items, err := show(ctx, batch...)
-			return items, last, err
-		},
-		lookup: func(ctx context.Context, f *odata.Filter) ([]map[string]any, bool, error) {
-			for _, by := range []string{"appId", "id"} {
-				v, ok := f.Equals(by)
-				if !ok {
-					continue
-				}
-				key := v
-				if by == "appId" {
-					key = "appId=" + v
-				}
-				sp, err := s.findPrincipal(ctx, c, key)
-				if missing(err) {
-					return nil, true, nil
-				}
-				if err != nil {
-					return nil, true, err
-				}
-				items, err := show(ctx, sp)
-				return items, true, err
-			}
-			return nil, false, nil
-		},
+		fetch: paged(func(ctx context.Context, after string, limit int) ([]directory.ServicePrincipal, error) {
+			return s.Principals.Principals(ctx, c.tenant.ID, after, limit)
+		}, func(v directory.ServicePrincipal) string { return v.ID }, show),
+		lookup: byIDs(func(ctx context.Context, key string) (directory.ServicePrincipal, error) {
+			return s.findPrincipal(ctx, c, key)
+		}, show),
 		expand: func(ctx context.Context, item map[string]any, e odata.Expansion) error {
 			id, _ := item["id"].(string)
 			sp, err := s.Principals.Principal(ctx, c.tenant.ID, id)
