@@ -15,7 +15,6 @@ const (
 	applicationReadAll    = "9a5d68dd-52b0-4cc2-bd40-abcf44ac3a30"
 	reader                = "acdd72a7-3385-48ef-bd42-f606fba81ae7"
 	cognitoIssuer         = "https://cognito-identity.amazonaws.com"
-	assertionType         = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 	vnetPath              = "/resourceGroups/net/providers/Microsoft.Network/virtualNetworks/hub?api-version=2023-05-01"
 	subscriptionVnetsPath = "/providers/Microsoft.Network/virtualNetworks?api-version=2023-05-01"
 )

@@ -4,13 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/google/uuid"
 
 	"github.com/treatyfed/treaty/core/directory"
 	"github.com/treatyfed/treaty/core/fault"
+	"github.com/treatyfed/treaty/entra/arm"
 	"github.com/treatyfed/treaty/entra/graph"
 	"github.com/treatyfed/treaty/server/seed"
 )
@@ -82,7 +82,7 @@ func (s *Server) target() seed.Target {
 		Accounts: s.store.Accounts, Pools: s.store.Pools, Identities: s.store.Identities, Tenants: s.store.Tenants, Applications: s.store.Applications,
 		Principals: s.store.Principals, Federated: s.store.FederatedCredentials, Assignments: s.store.AppRoleAssignments,
 		Users: s.store.Users, Subscriptions: s.store.Subscriptions, Roles: s.store.Roles,
-		Sealer: s.sealer, Now: s.clock.Now, RoleID: builtinRole, DefaultResource: s.names.Graph,
+		Sealer: s.sealer, Now: s.clock.Now, RoleID: arm.BuiltinRole, DefaultResource: s.names.Graph,
 		FirstParty: func(tn directory.Tenant, newID func() string) []directory.ServicePrincipal {
 			return graph.FirstParty(tn, s.names.Graph, s.names.ARM, s.clock.Now().Truncate(time.Second), newID)
 		},
@@ -125,19 +125,4 @@ func (s *Server) Reset(ctx context.Context) error {
 	}
 	s.marked = true
 	return nil
-}
-
-// builtinRoles are Azure's built-in roles that a seed may name (Microsoft Learn, "Azure built-in roles").
-var builtinRoles = map[string]string{
-	"owner":                     "8e3af657-a8ff-443c-a75c-2fe8c4bcb635",
-	"contributor":               "b24988ac-6180-42a0-ab88-20f7382dd24c",
-	"reader":                    "acdd72a7-3385-48ef-bd42-f606fba81ae7",
-	"user access administrator": "18d7d88d-d35e-4fb5-a5c3-7773c20a72d9",
-	"network contributor":       "4d97b98b-1d4f-4787-a291-c67834d212e7",
-	"role based access control administrator": "f58310d9-a9f6-439a-9e8d-f62e7b41a168",
-}
-
-func builtinRole(name string) (id string, ok bool) {
-	id, ok = builtinRoles[strings.ToLower(name)]
-	return id, ok
 }

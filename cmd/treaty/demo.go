@@ -44,7 +44,7 @@ func (a *app) runDemo(ctx context.Context, asJSON bool) (err error) {
 			Credentials: credentials.NewStaticCredentialsProvider(who.AWS.AccessKeyID, who.AWS.SecretAccessKey, ""),
 		},
 		TenantID: who.Azure.TenantID, Subscription: who.Azure.SubscriptionID, AdminID: who.Azure.ClientID, AdminSecret: who.Azure.ClientSecret,
-		GraphURL: names.Graph, ARMURL: names.ARM, Authority: names.Authority,
+		GraphURL: names.Graph, ARMURL: names.ARM,
 		Explain: s.Explain, NewID: uuid.NewString,
 	}
 	if err := (&demo.CognitoToEntra{Stage: stage}).Run(ctx); err != nil {

@@ -1,6 +1,8 @@
 package arm
 
 import (
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/treatyfed/treaty/core/directory"
@@ -44,6 +46,15 @@ func builtin(id, name, description string, actions []string, notActions ...strin
 		ID: id, Name: name, Description: description, AssignableScopes: []string{"/"}, CreatedAt: created, UpdatedAt: created,
 		Permissions: []directory.Permissions{{Actions: actions, NotActions: notActions, DataActions: []string{}, NotDataActions: []string{}}},
 	}
+}
+
+// BuiltinRole gives the GUID of a built-in role by its name, in any case.
+func BuiltinRole(name string) (id string, ok bool) {
+	i := slices.IndexFunc(builtins, func(d directory.RoleDefinition) bool { return strings.EqualFold(d.Name, name) })
+	if i < 0 {
+		return "", false
+	}
+	return builtins[i].ID, true
 }
 
 // isBuiltin: built-in definitions belong to no tenant.

@@ -230,7 +230,7 @@ func (f *Folder) loadAuthority(rand io.Reader) (*localca.Root, error) {
 	}
 	root, err := localca.Load(block.Bytes, key, rand)
 	if err != nil {
-		return nil, nil //nolint:nilerr // half of a pair after a crash between two writes: a new pair is made
+		return nil, nil // half of a pair after a crash between two writes: a new pair is made
 	}
 	return root, nil
 }

@@ -36,7 +36,6 @@ type Stage struct {
 	TenantID, Subscription string
 	AdminID, AdminSecret   string // the tenant's administrator
 	GraphURL, ARMURL       string
-	Authority              string
 	// Explain tells why the request with this id was answered as it was.
 	Explain func(ctx context.Context, id string) (explain.Report, error)
 	// NewID makes a GUID.
