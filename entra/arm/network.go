@@ -129,6 +129,14 @@ func (s *Service) network(ctx context.Context, t target) (directory.Resource, er
 	return r, errResourceNotFound(networkType+"/"+t.Names[0], t.Group)
 }
 
+// readNetwork is network with the body decoded.
+func (s *Service) readNetwork(ctx context.Context, t target) (r directory.Resource, n network, err error) {
+	if r, err = s.network(ctx, t); err == nil {
+		err = decodeBody(r, &n)
+	}
+	return r, n, err
+}
+
 func errResourceNotFound(name, group string) *Error {
 	return errorf(404, "ResourceNotFound", "The Resource '%s' under resource group '%s' was not found. For more details please go to https://aka.ms/ARMResourceNotFoundFix", name, group)
 }
@@ -258,15 +266,11 @@ func (s *Service) patchNetwork(ctx context.Context, in *struct {
 		Tags map[string]string `json:"tags"`
 	} `body:""`
 }) (*networkView, error) {
-	r, err := s.network(ctx, callOf(ctx).target)
+	r, n, err := s.readNetwork(ctx, callOf(ctx).target)
 	if err != nil {
 		return nil, err
 	}
 	if err := validTags(in.Body.Tags); err != nil {
-		return nil, err
-	}
-	var n network
-	if err := decodeBody(r, &n); err != nil {
 		return nil, err
 	}
 	r.Tags = in.Body.Tags

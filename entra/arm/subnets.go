@@ -149,12 +149,8 @@ func (s *Service) listSubnets(ctx context.Context, _ *struct{}) (*list[subnetVie
 
 func (s *Service) getSubnet(ctx context.Context, _ *struct{}) (*subnetView, error) {
 	t := callOf(ctx).target
-	r, err := s.network(ctx, t)
+	r, n, err := s.readNetwork(ctx, t)
 	if err != nil {
-		return nil, err
-	}
-	var n network
-	if err := decodeBody(r, &n); err != nil {
 		return nil, err
 	}
 	i := n.find(t.Name())
@@ -175,12 +171,8 @@ func (s *Service) putSubnet(ctx context.Context, in *struct {
 	Body        subnetIn `body:""`
 }) (*subnetView, error) {
 	t := callOf(ctx).target
-	r, err := s.network(ctx, t)
+	r, n, err := s.readNetwork(ctx, t)
 	if err != nil {
-		return nil, err
-	}
-	var n network
-	if err := decodeBody(r, &n); err != nil {
 		return nil, err
 	}
 	i, status, current := n.find(t.Name()), http.StatusCreated, ""
@@ -215,12 +207,8 @@ func (s *Service) putSubnet(ctx context.Context, in *struct {
 
 func (s *Service) deleteSubnet(ctx context.Context, _ *struct{}) (*rest.Empty, error) {
 	t := callOf(ctx).target
-	r, err := s.network(ctx, t)
+	r, n, err := s.readNetwork(ctx, t)
 	if err != nil {
-		return nil, err
-	}
-	var n network
-	if err := decodeBody(r, &n); err != nil {
 		return nil, err
 	}
 	i := n.find(t.Name())
