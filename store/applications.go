@@ -17,8 +17,25 @@ func (r *applications) CreateApplication(ctx context.Context, a directory.Applic
 	if err != nil {
 		return err
 	}
-	return write(ctx, r.db, op, `insert into application (id, tenant_id, app_id, unique_name, version, doc) values ($1, $2, $3, $4, 1, $5)`,
-		a.ID, a.TenantID, a.AppID, a.UniqueName, doc)
+	return failed(op, nil, r.db.tx(ctx, func(q querier) error {
+		err := write(ctx, q, op, `insert into application (id, tenant_id, app_id, unique_name, version, doc) values ($1, $2, $3, $4, 1, $5)`,
+			a.ID, a.TenantID, a.AppID, a.UniqueName, doc)
+		if err != nil {
+			return err
+		}
+		return r.identify(ctx, q, op, a)
+	}))
+}
+
+// identify writes the rows of an application's identifier URIs, by which no two in a tenant are called.
+func (r *applications) identify(ctx context.Context, q querier, op string, a directory.Application) error {
+	for _, u := range keysOf(a.IdentifierURIs) {
+		err := write(ctx, q, op, `insert into application_uri (tenant_id, uri, application_id) values ($1, $2, $3)`, a.TenantID, u, a.ID)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (r *applications) Application(ctx context.Context, tenant, id string) (directory.Application, error) {
@@ -46,9 +63,18 @@ func (r *applications) UpdateApplication(ctx context.Context, a directory.Applic
 	if err != nil {
 		return err
 	}
-	return swap(ctx, r.db, op, `select 1 from application where id = $1 and tenant_id = $2`, []any{a.ID, a.TenantID},
-		`update application set version = version + 1, app_id = $4, unique_name = $5, doc = $6 where id = $1 and tenant_id = $2 and version = $3`,
-		a.ID, a.TenantID, a.Version, a.AppID, a.UniqueName, doc)
+	return failed(op, nil, r.db.tx(ctx, func(q querier) error {
+		err := swap(ctx, q, op, `select 1 from application where id = $1 and tenant_id = $2`, []any{a.ID, a.TenantID},
+			`update application set version = version + 1, app_id = $4, unique_name = $5, doc = $6 where id = $1 and tenant_id = $2 and version = $3`,
+			a.ID, a.TenantID, a.Version, a.AppID, a.UniqueName, doc)
+		if err != nil {
+			return err
+		}
+		if err := write(ctx, q, op, `delete from application_uri where application_id = $1`, a.ID); err != nil {
+			return err
+		}
+		return r.identify(ctx, q, op, a)
+	}))
 }
 
 func (r *applications) DeleteApplication(ctx context.Context, tenant, id string) error {

@@ -17,6 +17,7 @@ var nouns = []struct{ table, columns string }{
 	{"tenant", "id, doc"},
 	{"tenant_name", "name, tenant_id"},
 	{"application", "id, tenant_id, app_id, unique_name, version, doc"},
+	{"application_uri", "tenant_id, uri, application_id"},
 	{"federated_credential", "id, application_id, name, issuer, subject, doc"},
 	{"service_principal", "id, tenant_id, app_id, version, doc"},
 	{"service_principal_name", "tenant_id, name, principal_id"},

@@ -77,6 +77,7 @@ type Application struct {
 
 // Applications keeps app registrations.
 type Applications interface {
+	// CreateApplication stores a. Its identifier URIs are unique in the tenant, in any case of letters.
 	CreateApplication(ctx context.Context, a Application) error
 	Application(ctx context.Context, tenant, id string) (Application, error)
 	ApplicationByAppID(ctx context.Context, appID string) (Application, error) // in any tenant

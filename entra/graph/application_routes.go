@@ -114,7 +114,10 @@ func (s *Service) makeApplication(ctx context.Context, c *call, body payload, un
 		a.Owners = append(a.Owners, c.objectID) // else it could never touch what it made
 	}
 	switch err := s.Applications.CreateApplication(ctx, a); fault.KindOf(err) {
-	case fault.Conflict:
+	case fault.Conflict: // on uniqueName or on a URI that another request took since we looked
+		if err := s.unused(ctx, c, &a, a.IdentifierURIs); err != nil {
+			return nil, err
+		}
 		return nil, conflict("Another object with the same value for property uniqueName already exists.")
 	default:
 		if err != nil {
@@ -172,6 +175,9 @@ func (s *Service) updateApplication(ctx context.Context, c *call, in *keyBody) (
 	if err != nil {
 		if followed && o.app != nil {
 			err = s.unfollow(ctx, *o.app, was, err)
+		}
+		if fault.KindOf(err) == fault.Conflict && !stale(err) {
+			return nil, uriTaken() // by a request that came between our look and our write
 		}
 		return nil, err
 	}

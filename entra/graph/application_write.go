@@ -185,7 +185,7 @@ func identifierURI(t directory.Tenant, a *directory.Application, u string) error
 
 // unused refuses identifier URIs that another application, or a first-party service principal, has.
 func (s *Service) unused(ctx context.Context, c *call, a *directory.Application, uris []string) error {
-	taken := &failure{Status: 400, Code: "Request_MultipleObjectsWithSameKeyValue", Message: "Another object with the same value for property identifierUris already exists."}
+	taken := uriTaken()
 	for _, u := range uris {
 		sp, err := s.Principals.PrincipalByName(ctx, c.tenant.ID, u)
 		if err == nil && sp.AppID != a.AppID {
@@ -206,6 +206,11 @@ func (s *Service) unused(ctx context.Context, c *call, a *directory.Application,
 		}
 		return nil
 	})
+}
+
+// uriTaken is the refusal of an identifier URI that another object of the tenant has.
+func uriTaken() *failure {
+	return &failure{Status: 400, Code: "Request_MultipleObjectsWithSameKeyValue", Message: "Another object with the same value for property identifierUris already exists."}
 }
 
 // eachApplication visits every application of a tenant.

@@ -35,7 +35,7 @@ func (s *Service) followApplication(ctx context.Context, was, now directory.Appl
 			return nil
 		case stale(err):
 		case fault.KindOf(err) == fault.Conflict:
-			return &failure{Status: 400, Code: "Request_MultipleObjectsWithSameKeyValue", Message: "Another object with the same value for property identifierUris already exists."}
+			return uriTaken()
 		default:
 			return err
 		}

@@ -65,8 +65,12 @@ func TestServicePrincipalsAreCheckedWhenMade(t *testing.T) {
 	_, appID := a.app("once")
 	a.principal(appID)
 	const single, multi = "e0000000-0000-4000-8000-0000000000aa", "e0000000-0000-4000-8000-0000000000bb"
-	for app, audience := range map[string]string{single: "AzureADMyOrg", multi: "AzureADMultipleOrgs"} {
-		must(t, w.Applications.CreateApplication(ctx, directory.Application{ID: strings.Replace(app, "e0", "e1", 1), AppID: app, TenantID: otherID, DisplayName: audience, SignInAudience: audience, IdentifierURIs: []string{"https://graph.microsoft.com"}}))
+	for _, app := range []directory.Application{
+		{ID: "e1", AppID: single, SignInAudience: "AzureADMyOrg", IdentifierURIs: []string{"https://graph.microsoft.com"}},
+		{ID: "e2", AppID: multi, SignInAudience: "AzureADMultipleOrgs", IdentifierURIs: []string{"https://graph.microsoft.com/"}},
+	} {
+		app.TenantID, app.DisplayName = otherID, app.SignInAudience
+		must(t, w.Applications.CreateApplication(ctx, app))
 	}
 	got := a.refused(400, "Request_BadRequest", "The appId '"+nobodyID+"' of the service principal does not reference a valid application object.", "POST", "/servicePrincipals", `{"appId":"`+nobodyID+`"}`)
 	if got.text("error.details.0.code") != "NoBackingApplicationObject" || got.text("error.details.0.target") != "appId" {

@@ -67,6 +67,14 @@ create unique index application_app_id on application (app_id);
 create unique index application_unique_name on application (tenant_id, unique_name) where unique_name <> '';
 create index application_page on application (tenant_id, id);
 
+create table application_uri (
+	tenant_id      text collate "C" not null,
+	uri            text collate "C" not null,
+	application_id text collate "C" not null references application (id) on delete cascade,
+	primary key (tenant_id, uri)
+);
+create index application_uri_of on application_uri (application_id);
+
 create table federated_credential (
 	id             text collate "C" primary key,
 	application_id text collate "C" not null references application (id) on delete cascade,
@@ -192,6 +200,7 @@ create table seed_identity_login as select * from identity_login where 1 = 0;
 create table seed_tenant as select * from tenant where 1 = 0;
 create table seed_tenant_name as select * from tenant_name where 1 = 0;
 create table seed_application as select * from application where 1 = 0;
+create table seed_application_uri as select * from application_uri where 1 = 0;
 create table seed_federated_credential as select * from federated_credential where 1 = 0;
 create table seed_service_principal as select * from service_principal where 1 = 0;
 create table seed_service_principal_name as select * from service_principal_name where 1 = 0;

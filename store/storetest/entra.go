@@ -1,8 +1,11 @@
 package storetest
 
 import (
+	"encoding/hex"
 	"encoding/json"
+	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/treatyfed/treaty/core/directory"
@@ -33,7 +36,7 @@ func tenants(t *testing.T, s *store.Store) {
 }
 
 func application(id string) directory.Application {
-	return directory.Application{ID: id, TenantID: "t", AppID: "client of " + id, DisplayName: "App", SignInAudience: "AzureADMyOrg", IdentifierURIs: []string{"api://" + id},
+	return directory.Application{ID: id, TenantID: "t", AppID: "client of " + id, DisplayName: "App", SignInAudience: "AzureADMyOrg", IdentifierURIs: []string{"api://" + hex.EncodeToString([]byte(id))},
 		TokenVersion: 2, Roles: []directory.AppRole{{ID: "r", AllowedMemberTypes: []string{"User", "Application"}, Value: "Do.It", Enabled: true}},
 		Secrets:      []directory.ClientSecret{{ID: "k", Hint: "abc", Hash: []byte{0, 255}, NotBefore: at(1), NotAfter: at(2)}},
 		Certificates: []directory.Certificate{{ID: "c", Type: "AsymmetricX509Cert", Usage: "Verify", DER: []byte{1, 0}, NotBefore: at(1), NotAfter: at(2)}},
@@ -76,6 +79,20 @@ func applications(t *testing.T, s *store.Store) {
 	again.TenantID, again.UniqueName = "u", "named"
 	refused(t, r.CreateApplication(ctx, again), fault.Conflict, "unique_name")
 
+	again = application("again")
+	again.IdentifierURIs = []string{strings.ToUpper(application("b").IdentifierURIs[0])}
+	refused(t, r.CreateApplication(ctx, again), fault.Conflict)
+	missing[directory.Application](t)(r.Application(ctx, "t", "again"))
+	again.TenantID = "v"
+	ok(t, r.CreateApplication(ctx, again)) // unique in the tenant only
+	if kinds := together(func(i int) error {
+		racer := application(fmt.Sprint("racer", i))
+		racer.TenantID, racer.IdentifierURIs = "v", []string{"api://once"}
+		return r.CreateApplication(ctx, racer)
+	}); kinds[""] != 1 || kinds[fault.Conflict] != several-1 {
+		t.Fatal("of several applications of one URI one is stored, got ", kinds)
+	}
+
 	changed := a
 	changed.DisplayName, changed.UniqueName, changed.Secrets = "renamed", "named", nil
 	ok(t, r.UpdateApplication(ctx, changed))
@@ -86,6 +103,9 @@ func applications(t *testing.T, s *store.Store) {
 	b := application("b")
 	b.UniqueName = "named"
 	refused(t, r.UpdateApplication(ctx, b), fault.Conflict, "unique_name")
+	b = application("b")
+	b.IdentifierURIs = application("_").IdentifierURIs
+	refused(t, r.UpdateApplication(ctx, b), fault.Conflict)
 	if kinds := together(func(int) error { return r.UpdateApplication(ctx, changed) }); kinds[""] != 1 || kinds[fault.Conflict] != several-1 {
 		t.Fatal("of several updates of one version one holds, got ", kinds)
 	}
