@@ -1,9 +1,9 @@
 package explain
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/treatyfed/treaty/core/audit"
@@ -31,13 +31,15 @@ func FromEvent(e audit.Event, answer func(d trust.Decision, code string) Answer)
 	} else {
 		r.Answer.Code = e.Code
 		if len(e.Evidence) > 0 {
-			var v any
-			if err := json.Unmarshal(e.Evidence, &v); err != nil {
-				return r, fmt.Errorf("evidence of %s: %w", e.RequestID, err)
+			if !json.Valid(e.Evidence) {
+				return r, fmt.Errorf("evidence of %s is no JSON", e.RequestID)
 			}
-			r.Sections = sections("", v, 0)
+			r.Sections = sections("", e.Evidence, 0)
+			r.Change = refusedChange(e.Evidence, 0)
 		}
-		r.Change = firstFix(r.Sections)
+		if r.Change == "" {
+			r.Change = firstFix(r.Sections)
+		}
 	}
 	r.Pass = e.Outcome == audit.Allowed
 	r.RequestID, r.CorrelationID, r.Time = e.RequestID, e.CorrelationID, e.Time
@@ -45,43 +47,99 @@ func FromEvent(e audit.Event, answer func(d trust.Decision, code string) Answer)
 	return r, nil
 }
 
-// sections finds every list of checks in a surface's evidence, whatever its shape, and heads each with the
-// path that led to it.
-func sections(title string, v any, depth int) (out []Section) {
-	if depth > maxNesting {
+// member is one of an object's, in the order written: evidence is written in the order of the checks.
+type member struct {
+	name  string
+	value json.RawMessage
+}
+
+// members takes a JSON object apart; nil for anything else.
+func members(raw json.RawMessage) (out []member) {
+	d := json.NewDecoder(bytes.NewReader(raw))
+	if t, err := d.Token(); err != nil || t != json.Delim('{') {
 		return nil
 	}
-	switch x := v.(type) {
-	case []any:
-		if checks, ok := checksOf(x); ok {
-			return []Section{{Title: heading(title), Pass: checks.OK(), Checks: checks}}
+	for d.More() {
+		name, err := d.Token()
+		if err != nil {
+			return out
 		}
-		for _, e := range x {
-			out = append(out, sections(title, e, depth+1)...)
+		var value json.RawMessage
+		if err := d.Decode(&value); err != nil {
+			return out
 		}
-	case map[string]any:
-		names := make([]string, 0, len(x))
-		for n := range x {
-			names = append(names, n)
-		}
-		slices.Sort(names)
-		for _, n := range names {
-			at := n
-			if n == "checks" {
-				at = strings.TrimSuffix(title, "s") + " " + label(x)
-			}
-			out = append(out, sections(strings.TrimSpace(at), x[n], depth+1)...)
-		}
+		text, _ := name.(string) // a member's name is one
+		out = append(out, member{text, value})
 	}
 	return out
 }
 
-// label names the thing that checks belong to by the first of its members that names things.
-func label(x map[string]any) string {
+// elements takes a JSON array apart; nil for anything else.
+func elements(raw json.RawMessage) (out []json.RawMessage) {
+	if err := json.Unmarshal(raw, &out); err != nil {
+		return nil
+	}
+	return out
+}
+
+// sections finds every list of checks in a surface's evidence, whatever its shape, and heads each with the
+// path that led to it.
+func sections(title string, raw json.RawMessage, depth int) (out []Section) {
+	if depth > maxNesting {
+		return nil
+	}
+	if checks, ok := checksOf(raw); ok {
+		return []Section{{Title: heading(title), Pass: checks.OK(), Checks: checks}}
+	}
+	if d, ok := policyDecision(raw); ok {
+		return policySections(d)
+	}
+	for _, e := range elements(raw) {
+		out = append(out, sections(title, e, depth+1)...)
+	}
+	all := members(raw)
+	for _, m := range all {
+		at := m.name
+		if m.name == "checks" {
+			at = strings.TrimSuffix(title, "s") + " " + label(all)
+		}
+		out = append(out, sections(strings.TrimSpace(at), m.value, depth+1)...)
+	}
+	return out
+}
+
+// refusedChange is the change that a refusing decision by policies in the evidence asks for.
+func refusedChange(raw json.RawMessage, depth int) string {
+	if depth > maxNesting {
+		return ""
+	}
+	if d, ok := policyDecision(raw); ok {
+		if d.Allows() {
+			return ""
+		}
+		return policyChange(d)
+	}
+	inner := elements(raw)
+	for _, m := range members(raw) {
+		inner = append(inner, m.value)
+	}
+	for _, v := range inner {
+		if c := refusedChange(v, depth+1); c != "" {
+			return c
+		}
+	}
+	return ""
+}
+
+// label names the thing that checks belong to by those of its members that name things.
+func label(all []member) string {
 	var parts []string
 	for _, n := range []string{"role", "trust", "name", "scope"} {
-		if s, ok := x[n].(string); ok && s != "" {
-			parts = append(parts, s)
+		for _, m := range all {
+			var s string
+			if m.name == n && json.Unmarshal(m.value, &s) == nil && s != "" {
+				parts = append(parts, s)
+			}
 		}
 	}
 	return strings.Join(parts, " at ")
@@ -95,25 +153,18 @@ func heading(title string) string {
 }
 
 // checksOf decodes a list whose every element is a check.
-func checksOf(list []any) (evidence.Checks, bool) {
-	if len(list) == 0 {
-		return nil, false
-	}
+func checksOf(raw json.RawMessage) (out evidence.Checks, ok bool) {
+	list := elements(raw)
 	for _, e := range list {
-		m, isObject := e.(map[string]any)
-		_, named := m["name"].(string)
-		_, judged := m["ok"].(bool)
-		if !isObject || !named || !judged {
+		var c struct {
+			Name *string `json:"name"`
+			OK   *bool   `json:"ok"`
+		}
+		if json.Unmarshal(e, &c) != nil || c.Name == nil || c.OK == nil {
 			return nil, false
 		}
 	}
-	b, err := json.Marshal(list)
-	if err != nil {
-		return nil, false
-	}
-	var out evidence.Checks
-	err = json.Unmarshal(b, &out)
-	return out, err == nil
+	return out, len(list) > 0 && json.Unmarshal(raw, &out) == nil
 }
 
 func firstFix(sections []Section) string {

@@ -8,6 +8,7 @@ import (
 	"unicode"
 
 	"github.com/treatyfed/treaty/core/evidence"
+	"github.com/treatyfed/treaty/core/policy"
 )
 
 // Text writes a report for a terminal. Colour is for terminals only; without it the marks still tell
@@ -96,6 +97,9 @@ func (t Text) check(b *strings.Builder, c evidence.Check) {
 		mark = t.paint(red, "no")
 	}
 	fmt.Fprintf(b, "  %s  %s", mark, printable(c.Name))
+	if c.Claim != "" && generic[c.Name] {
+		fmt.Fprintf(b, " %s %s", printable(c.Claim), printable(c.Operator))
+	}
 	if c.OK && !c.Skipped && len(c.Got) > 0 {
 		fmt.Fprintf(b, "  %s", t.paint(faint, list(c.Got, printable)))
 	}
@@ -109,6 +113,9 @@ func (t Text) check(b *strings.Builder, c evidence.Check) {
 	fmt.Fprintln(b)
 	t.failed(b, c)
 }
+
+// generic are the names of checks that there are many of, told apart by what they looked at.
+var generic = map[string]bool{policy.CheckCondition: true, "required claim": true}
 
 // failed shows what was wanted and what came, one below the other, and marks where they part.
 func (t Text) failed(b *strings.Builder, c evidence.Check) {

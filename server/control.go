@@ -48,6 +48,8 @@ func (s *Server) ownHandler() http.Handler {
 	mux.HandleFunc("GET /_treaty/events/{id}", s.controlled(s.event))
 	mux.HandleFunc("GET /_treaty/explain/{id}", s.controlled(s.explainRequest))
 	mux.HandleFunc("POST /_treaty/explain", s.controlled(s.explainToken))
+	mux.HandleFunc("POST /_treaty/explain/role", s.controlled(s.explainRole))
+	mux.HandleFunc("POST /_treaty/explain/policy", s.controlled(s.explainPolicy))
 	if !s.config.Hub() {
 		mux.Handle("GET /metrics", s.metrics.Handler())
 		mux.HandleFunc("POST /_treaty/reset", s.controlled(s.reset))

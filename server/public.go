@@ -11,6 +11,7 @@ import (
 
 	"github.com/treatyfed/treaty/core/audit"
 	"github.com/treatyfed/treaty/server/config"
+	"github.com/treatyfed/treaty/server/names"
 )
 
 // Names are the names under which a server answers and issues. In twin mode they are the clouds'; in hub
@@ -22,6 +23,7 @@ import (
 //	Microsoft Graph  PUBLIC/graph                https://graph.microsoft.com
 //	ARM              PUBLIC/arm                  https://management.azure.com
 //	identity pools   PUBLIC/cognito-identity     https://cognito-identity.amazonaws.com
+//	account tokens   PUBLIC/account-tokens/GUID  https://GUID.tokens.sts.global.api.aws
 //	AWS APIs         PUBLIC                      https://SERVICE.REGION.amazonaws.com
 type Names struct {
 	Authority     string
@@ -84,6 +86,23 @@ func (n publicNames) v1Issuer(tenant string) string {
 
 // v2Issuer is iss of the tenant's v2 tokens.
 func (n publicNames) v2Issuer(tenant string) string { return n.Authority + "/" + tenant + "/v2.0" }
+
+// tokenIssuer is iss of the tokens that STS signs for an account's principals.
+func (n publicNames) tokenIssuer(guid string) string {
+	if n.hub {
+		return n.public + tokensPrefix + "/" + guid
+	}
+	return "https://" + guid + ".tokens.sts.global.api.aws"
+}
+
+// isTokenIssuer reports whether an issuer is that of an account's tokens.
+func (n publicNames) isTokenIssuer(issuer string) bool {
+	if n.hub {
+		return strings.HasPrefix(issuer, n.public+tokensPrefix+"/")
+	}
+	u, err := url.Parse(issuer)
+	return err == nil && names.Of(u.Host) == names.AccountTokens
+}
 
 // isPublic reports whether a host, with the port of an https URL, is the public URL's.
 func (n publicNames) isPublic(hostport string) bool {

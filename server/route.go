@@ -16,6 +16,7 @@ const (
 	cognitoPrefix = "/cognito-identity"
 	graphPrefix   = "/graph"
 	armPrefix     = "/arm"
+	tokensPrefix  = "/account-tokens"
 	controlPrefix = "/_treaty/"
 )
 
@@ -33,6 +34,10 @@ func surfaceOf(r *http.Request, twin bool) (s names.Surface, prefix string) {
 		return ownSurface, ""
 	case path == "/" && r.Method == http.MethodGet && r.URL.RawQuery == "" && !signedForAWS(r):
 		return ownSurface, "" // a browser
+	case signedFor(r, "s3"):
+		return names.S3, ""
+	case signedFor(r, "dynamodb"):
+		return names.DynamoDB, ""
 	case path == "/", path == "", signedForAWS(r):
 		return names.AWS, ""
 	}
@@ -48,6 +53,8 @@ func surfaceOf(r *http.Request, twin bool) (s names.Surface, prefix string) {
 		return names.ResourceManager, path[:len(armPrefix)]
 	case cognitoPrefix[1:]:
 		return names.CognitoDiscovery, path[:len(cognitoPrefix)]
+	case tokensPrefix[1:]:
+		return names.AccountTokens, path[:len(tokensPrefix)]
 	}
 	return names.Authority, ""
 }
@@ -60,6 +67,20 @@ func signedForAWS(r *http.Request) bool {
 	}
 	q := r.URL.RawQuery
 	return strings.Contains(q, "X-Amz-Signature=") || strings.HasPrefix(q, "Action=") || strings.Contains(q, "&Action=")
+}
+
+// signedFor tells a SigV4 signature for a service by its credential scope (KEY/DATE/REGION/SERVICE/…), or
+// DynamoDB by its target, whose calls are signed but may come with a scope that is wrong.
+func signedFor(r *http.Request, service string) bool {
+	if target := r.Header.Get("X-Amz-Target"); target != "" {
+		return service == "dynamodb" && strings.HasPrefix(target, "DynamoDB")
+	}
+	_, scope, found := strings.Cut(r.Header.Get("Authorization"), "Credential=")
+	if !found && strings.Contains(r.URL.RawQuery, "X-Amz-Credential=") {
+		scope = r.URL.Query().Get("X-Amz-Credential")
+	}
+	parts := strings.SplitN(scope, "/", 5)
+	return len(parts) == 5 && parts[3] == service
 }
 
 // gated is route while no reset runs. The server's own surface is not held up: it carries out the reset.

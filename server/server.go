@@ -20,6 +20,8 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/treatyfed/treaty/aws/sts"
+	"github.com/treatyfed/treaty/core/access"
 	"github.com/treatyfed/treaty/core/credential"
 	"github.com/treatyfed/treaty/core/token"
 	"github.com/treatyfed/treaty/entra/oauth"
@@ -65,7 +67,10 @@ type Server struct {
 	folder    *folder.Folder
 	store     *store.Store
 	keys      *token.Keyring
-	remote    *token.Discovery
+	access    *access.Decider
+	sts       *sts.Service
+	remote    *token.Discovery // keys of others' issuers, by Entra's rules
+	webKeys   *token.Discovery // and by those of STS
 	authority *oauth.Service
 	sealer    *credential.Sealer
 	outbound  *outbound.Client

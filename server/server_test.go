@@ -116,7 +116,7 @@ func TestUnmodifiedClientsMeetTheCloudsNamesThroughTheProxy(t *testing.T) {
 	if resp.StatusCode != 400 || resp.Header.Get("X-Amzn-Requestid") == "" {
 		t.Errorf("an operation without a target: %d %v", resp.StatusCode, resp.Header)
 	}
-	if _, err := c.Get("https://iam.amazonaws.com/"); err == nil || !strings.Contains(err.Error(), "does not serve iam.amazonaws.com") {
+	if _, err := c.Get("https://ec2.us-east-1.amazonaws.com/"); err == nil || !strings.Contains(err.Error(), "does not serve ec2.us-east-1.amazonaws.com") {
 		t.Errorf("iam: %v", err)
 	}
 }
@@ -285,7 +285,7 @@ func TestServersLiveSideBySide(t *testing.T) {
 	for _, s := range []*Server{a, b} {
 		getJSON(t, s.HTTPClient(), "https://login.microsoftonline.com/common/v2.0/.well-known/openid-configuration")
 	}
-	if _, err := a.HTTPClient().Get("https://iam.amazonaws.com/"); err == nil || !strings.Contains(err.Error(), "does not serve") {
+	if _, err := a.HTTPClient().Get("https://ec2.us-east-1.amazonaws.com/"); err == nil || !strings.Contains(err.Error(), "does not serve") {
 		t.Errorf("the client went out to a cloud: %v", err)
 	}
 }
@@ -332,7 +332,7 @@ func TestOwnIssuersAreVerifiedWithoutANetwork(t *testing.T) {
 	if err != nil || !bytes.Contains(b, []byte(`"issuer":"https://cognito-identity.amazonaws.com"`)) {
 		t.Errorf("%s, %v", b, err)
 	}
-	if _, err := s.outbound.Fetch(t.Context(), "https://iam.amazonaws.com/x"); err == nil || !strings.Contains(err.Error(), "asks no real cloud") {
+	if _, err := s.outbound.Fetch(t.Context(), "https://ec2.us-east-1.amazonaws.com/x"); err == nil || !strings.Contains(err.Error(), "asks no real cloud") {
 		t.Errorf("got %v", err)
 	}
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/treatyfed/treaty/aws/iam"
 	"github.com/treatyfed/treaty/core/directory"
 	"github.com/treatyfed/treaty/core/fault"
 	"github.com/treatyfed/treaty/entra/arm"
@@ -82,6 +83,10 @@ func (s *Server) target() seed.Target {
 		Accounts: s.store.Accounts, Pools: s.store.Pools, Identities: s.store.Identities, Tenants: s.store.Tenants, Applications: s.store.Applications,
 		Principals: s.store.Principals, Federated: s.store.FederatedCredentials, Assignments: s.store.AppRoleAssignments,
 		Users: s.store.Users, Subscriptions: s.store.Subscriptions, Roles: s.store.Roles,
+		IAM: seed.IAM{
+			Roles: s.store.IAMRoles, Users: s.store.IAMUsers, Groups: s.store.IAMGroups, Policies: s.store.IAMPolicies, OIDC: s.store.OIDCProviders,
+			Memberships: s.store.Memberships, Keys: s.store.AccessKeys, Managed: iam.Managed,
+		},
 		Sealer: s.sealer, Now: s.clock.Now, RoleID: arm.BuiltinRole, DefaultResource: s.names.Graph,
 		FirstParty: func(tn directory.Tenant, newID func() string) []directory.ServicePrincipal {
 			return graph.FirstParty(tn, s.names.Graph, s.names.ARM, s.clock.Now().Truncate(time.Second), newID)
@@ -113,6 +118,7 @@ func (s *Server) Reset(ctx context.Context) error {
 		return err
 	}
 	s.remote.Reset()
+	s.webKeys.Reset()
 	if s.marked {
 		return nil
 	}

@@ -5,9 +5,12 @@ import (
 	"time"
 
 	"github.com/treatyfed/treaty/aws/cognitoidentity"
+	"github.com/treatyfed/treaty/aws/iam"
 	"github.com/treatyfed/treaty/aws/op"
 	"github.com/treatyfed/treaty/aws/sts"
+	"github.com/treatyfed/treaty/core/access"
 	"github.com/treatyfed/treaty/core/token"
+	"github.com/treatyfed/treaty/core/webidentity"
 	"github.com/treatyfed/treaty/entra/arm"
 	"github.com/treatyfed/treaty/entra/graph"
 	"github.com/treatyfed/treaty/entra/oauth"
@@ -23,25 +26,40 @@ var ownAlgorithms = []string{"RS256"}
 // wire lists every handler with what it depends on, and says which surface each one is.
 func (s *Server) wire() map[names.Surface]http.Handler {
 	db, now := s.store, s.clock.Now
-	s.keys = &token.Keyring{
-		Store: db.Keys, Now: now, Rand: s.rand,
-		Kinds: map[string]token.Kind{
-			oauth.Ring:           {KeyID: token.CertificateThumbprint, Subject: "accounts.accesscontrol.windows.net"},
-			cognitoidentity.Name: {KeyID: token.Numbered},
-		},
+	s.keys = &token.Keyring{Store: db.Keys, Now: now, Rand: s.rand, Kinds: sts.Kinds()}
+	s.keys.Kinds[oauth.Ring] = token.Kind{KeyID: token.CertificateThumbprint, Subject: "accounts.accesscontrol.windows.net"}
+	s.keys.Kinds[cognitoidentity.Name] = token.Kind{KeyID: token.Numbered}
+	s.access = &access.Decider{
+		Accounts: db.Accounts, Roles: db.IAMRoles, Users: db.IAMUsers, Policies: db.IAMPolicies, Memberships: db.Memberships, Usage: db.Usage,
+		Sealer: s.sealer, Managed: iam.Managed, Now: now, Rand: s.rand,
 	}
 	s.remote = &token.Discovery{Fetcher: s.outbound, LoopbackHTTP: s.outbound.LoopbackHTTP(), Now: realNow}
+	s.webKeys = &token.Discovery{Fetcher: s.outbound, Parse: webidentity.ParseKeys, Now: realNow}
 	own := &token.Verifier{Source: token.Local{Keys: s.keys, Ring: oauth.Ring}, Algorithms: ownAlgorithms, Leeway: leeway, Now: now}
 
+	s.sts = &sts.Service{
+		Access: s.access, Devices: db.MFADevices, Sealer: s.sealer, Audit: db.Audit, Now: now, Rand: s.rand,
+		WebIdentity: &webidentity.Verifier{
+			Providers: db.OIDCProviders, Keys: s.webKeys, Pools: s.names.CognitoIssuer,
+			PoolKeys: token.Numbers{Keys: s.keys, Store: db.Keys, Family: cognitoidentity.Name}, Own: s.names.isTokenIssuer, Now: now,
+		},
+		Tokens: s.keys, TokenIssuerURL: s.names.tokenIssuer,
+	}
 	dispatcher := &op.Dispatcher{
 		Services: []op.Service{
-			sts.Service{}.Describe(),
+			s.sts.Describe(),
+			(&iam.Service{
+				Roles: db.IAMRoles, Users: db.IAMUsers, Groups: db.IAMGroups, Policies: db.IAMPolicies,
+				OIDC: db.OIDCProviders, SAML: db.SAMLProviders, MFA: db.MFADevices,
+				Memberships: db.Memberships, Attachments: db.Attachments, Keys: db.AccessKeys, Accounts: db.Accounts, Usage: db.Usage,
+				Access: s.access, Audit: db.Audit, Sealer: s.sealer, TokenIssuerURL: s.names.tokenIssuer, Now: now, Rand: s.rand,
+			}).Describe(),
 			cognitoidentity.Service{
-				Pools: db.Pools, Identities: db.Identities, Keys: s.keys, Audit: db.Audit, Sealer: s.sealer,
+				Pools: db.Pools, Identities: db.Identities, Keys: s.keys, Access: s.access, Audit: db.Audit, Sealer: s.sealer,
 				Issuer: s.names.CognitoIssuer, Now: now, Rand: s.rand,
 			}.Describe(),
 		},
-		Accounts: db.Accounts, Audit: db.Audit, Region: s.config.Region, Now: now, Rand: s.rand, Log: s.log,
+		Access: s.access, Audit: db.Audit, Region: s.config.Region, Now: now, Rand: s.rand, Log: s.log,
 	}
 	documents := cognitoidentity.Discovery{
 		Issuer: s.names.CognitoIssuer, Keys: s.keys, Store: db.Keys, Regions: []string{s.config.Region}, Endpoint: s.cognitoEndpoint,
@@ -69,6 +87,7 @@ func (s *Server) wire() map[names.Surface]http.Handler {
 	return map[names.Surface]http.Handler{
 		names.AWS:              dispatcher,
 		names.CognitoDiscovery: documents,
+		names.AccountTokens:    sts.Discovery{Accounts: db.Accounts, Tokens: s.keys, Issuer: s.names.tokenIssuer},
 		names.Authority:        s.authority.Handler(),
 		names.Graph:            microsoftGraph.Handler(),
 		names.ResourceManager:  resourceManager.Handler(),

@@ -99,3 +99,69 @@ func clonePointer[T any](p *T) *T {
 	v := *p
 	return &v
 }
+
+// itself clones what holds no reference.
+func itself[T any](v T) T { return v }
+
+func cloneIAMEntity(e directory.IAMEntity) directory.IAMEntity {
+	e.Tags = slices.Clone(e.Tags)
+	return e
+}
+
+func cloneGrants(g directory.Grants) directory.Grants {
+	g.Inline = slices.Clone(g.Inline)
+	g.Managed = slices.Clone(g.Managed)
+	return g
+}
+
+func cloneIAMRole(r directory.IAMRole) directory.IAMRole {
+	r.IAMEntity, r.Grants = cloneIAMEntity(r.IAMEntity), cloneGrants(r.Grants)
+	r.TrustIDs = maps.Clone(r.TrustIDs)
+	return r
+}
+
+func cloneIAMUser(u directory.IAMUser) directory.IAMUser {
+	u.IAMEntity, u.Grants = cloneIAMEntity(u.IAMEntity), cloneGrants(u.Grants)
+	return u
+}
+
+func cloneIAMGroup(g directory.IAMGroup) directory.IAMGroup {
+	g.IAMEntity, g.Grants = cloneIAMEntity(g.IAMEntity), cloneGrants(g.Grants)
+	return g
+}
+
+func cloneIAMGroups(in []directory.IAMGroup) []directory.IAMGroup {
+	out := slices.Clone(in)
+	for i := range out {
+		out[i] = cloneIAMGroup(out[i])
+	}
+	return out
+}
+
+func cloneIAMPolicy(p directory.IAMPolicy) directory.IAMPolicy {
+	p.IAMEntity = cloneIAMEntity(p.IAMEntity)
+	p.Versions = slices.Clone(p.Versions)
+	return p
+}
+
+func cloneOIDCProvider(p directory.OIDCProvider) directory.OIDCProvider {
+	p.IAMEntity = cloneIAMEntity(p.IAMEntity)
+	p.ClientIDs = slices.Clone(p.ClientIDs)
+	p.Thumbprints = slices.Clone(p.Thumbprints)
+	return p
+}
+
+func cloneSAMLProvider(p directory.SAMLProvider) directory.SAMLProvider {
+	p.IAMEntity = cloneIAMEntity(p.IAMEntity)
+	p.Keys = slices.Clone(p.Keys)
+	for i := range p.Keys {
+		p.Keys[i].Sealed = bytes.Clone(p.Keys[i].Sealed)
+	}
+	return p
+}
+
+func cloneMFADevice(d directory.MFADevice) directory.MFADevice {
+	d.IAMEntity = cloneIAMEntity(d.IAMEntity)
+	d.Sealed = bytes.Clone(d.Sealed)
+	return d
+}

@@ -20,7 +20,16 @@ func TestClonesShareNothing(t *testing.T) {
 	check(t, cloneFederatedCredentials)
 	check(t, clonePool)
 	check(t, cloneIdentity)
-	check(t, func(a directory.AccessKey) directory.AccessKey { return a })
+	check(t, cloneIAMRole)
+	check(t, cloneIAMUser)
+	check(t, cloneIAMGroup)
+	check(t, cloneIAMGroups)
+	check(t, cloneIAMPolicy)
+	check(t, cloneOIDCProvider)
+	check(t, cloneSAMLProvider)
+	check(t, cloneMFADevice)
+	check(t, itself[directory.Account])
+	check(t, itself[directory.AccessKey])
 	check(t, func(a directory.AppRoleAssignment) directory.AppRoleAssignment { return a })
 }
 

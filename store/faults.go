@@ -88,3 +88,11 @@ func again(err error) bool {
 	var pg sqlState
 	return errors.As(err, &pg) && (pg.SQLState() == pgSerialization || pg.SQLState() == pgDeadlock)
 }
+
+// refersTo reports whether a row that others refer to was to be deleted, or a reference written to one
+// that is not there.
+func refersTo(err error) bool {
+	var pg sqlState
+	var lite resultCode
+	return errors.As(err, &pg) && pg.SQLState() == pgForeign || errors.As(err, &lite) && lite.Code() == liteForeign
+}

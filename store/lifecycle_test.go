@@ -123,8 +123,11 @@ func TestNoSecretIsReadableInTheFiles(t *testing.T) {
 	dir := t.TempDir()
 	s := storetest.New(t, "sqlite:"+filepath.Join(dir, "treaty.db"))
 	ctx := t.Context()
-	secrets := []string{"wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", "MIIEvQIBADANBgkqhkiG9w0BAQEFAASC"}
+	secrets := []string{"wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", "MIIEvQIBADANBgkqhkiG9w0BAQEFAASC", "je7MtGbClwBF/2Zp9Utk/h3yCo8nvbEXAMPLEKEY"}
 	must(t, s.Accounts.PutAccessKey(ctx, directory.AccessKey{ID: "AKIAPLAINTEXT", Secret: "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"}))
+	must(t, s.Accounts.PutAccount(ctx, directory.Account{ID: "1"}))
+	must(t, s.AccessKeys.CreateAccessKey(ctx, directory.AccessKey{ID: "AKIACREATED", AccountID: "1", PrincipalID: "1", Secret: credential.Secret(secrets[2])}, 1))
+	must(t, s.AccessKeys.SetAccessKeyActive(ctx, "1", "AKIACREATED", true))
 	must(t, s.Keys.AddKey(ctx, token.StoredKey{ID: "kid", Ring: "entra", Sequence: 1, Private: []byte(secrets[1])}))
 	must(t, s.Snapshot(ctx)) // copies are sealed as well
 	var all []byte

@@ -9,8 +9,12 @@ import (
 // nouns are the tables that a snapshot holds, those that others refer to first. Signing keys and the
 // audit are not among them: a reset neither invalidates tokens nor forgets why something was refused.
 var nouns = []struct{ table, columns string }{
-	{"account", "id, doc"},
-	{"access_key", "id, secret, doc"},
+	{"account", "id, doc, alias, token_issuer, version"},
+	{"iam_entity", "id, account_id, kind, name, arn, holder, version, doc"},
+	{"iam_attachment", "entity_id, boundary, policy_arn, policy_id"},
+	{"iam_membership", "user_id, group_id"},
+	{"access_key", "id, secret, doc, principal_id, user_id"},
+	{"last_use", "id, used_at, service, region"},
 	{"identity_pool", "id, account_id, region, version, doc"},
 	{"identity", "id, pool_id, disabled, merged_into, created_at, modified_at"},
 	{"identity_login", "pool_id, provider, login_user, identity_id"},

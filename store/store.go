@@ -39,6 +39,17 @@ type Config struct {
 // Store is a database and the repositories over it, each safe for concurrent use.
 type Store struct {
 	Accounts             directory.Accounts
+	AccessKeys           directory.AccessKeys
+	IAMRoles             directory.Entities[directory.IAMRole]
+	IAMUsers             directory.Entities[directory.IAMUser]
+	IAMGroups            directory.Entities[directory.IAMGroup]
+	IAMPolicies          directory.Entities[directory.IAMPolicy]
+	OIDCProviders        directory.Entities[directory.OIDCProvider]
+	SAMLProviders        directory.Entities[directory.SAMLProvider]
+	MFADevices           directory.Entities[directory.MFADevice]
+	Attachments          directory.Attachments
+	Memberships          directory.Memberships
+	Usage                directory.Usage
 	Pools                directory.Pools
 	Identities           directory.Identities
 	Tenants              directory.Tenants
@@ -76,8 +87,20 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	if err != nil {
 		return nil, errors.Join(err, db.close())
 	}
+	longTerm := &accessKeys{db, cfg.Sealer}
 	return &Store{
-		Accounts:             &accounts{db, cfg.Sealer},
+		Accounts:             &accounts{longTerm},
+		AccessKeys:           longTerm,
+		IAMRoles:             &entities[directory.IAMRole]{db, "role", folded, cloneIAMRole},
+		IAMUsers:             &entities[directory.IAMUser]{db, "user", folded, cloneIAMUser},
+		IAMGroups:            &entities[directory.IAMGroup]{db, "group", folded, cloneIAMGroup},
+		IAMPolicies:          &entities[directory.IAMPolicy]{db, "policy", folded, cloneIAMPolicy},
+		OIDCProviders:        &entities[directory.OIDCProvider]{db, "OIDC provider", exact, cloneOIDCProvider},
+		SAMLProviders:        &entities[directory.SAMLProvider]{db, "SAML provider", folded, cloneSAMLProvider},
+		MFADevices:           &entities[directory.MFADevice]{db, "MFA device", folded, cloneMFADevice},
+		Attachments:          &attachments{db},
+		Memberships:          &memberships{db},
+		Usage:                &usage{db.aside()},
 		Pools:                &pools{db},
 		Identities:           &identities{db},
 		Tenants:              &tenants{db},

@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/treatyfed/treaty/store"
@@ -25,6 +26,11 @@ func TestPostgreSQL(t *testing.T) {
 	p := storetest.StartPostgres(t)
 	t.Run("conformance", func(t *testing.T) {
 		storetest.Run(t, func(t *testing.T) *store.Store { return storetest.New(t, p.DSN(t)) })
+	})
+	t.Run("an earlier version", func(t *testing.T) {
+		dsn := p.DSN(t)
+		earlier(t, "pgx", dsn, strings.NewReplacer())
+		later(t, dsn)
 	})
 	t.Run("replicas agree", func(t *testing.T) { replicas(t, p.DSN(t)) })
 }

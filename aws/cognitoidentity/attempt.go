@@ -9,6 +9,7 @@ import (
 	"github.com/treatyfed/treaty/core/directory"
 	"github.com/treatyfed/treaty/core/evidence"
 	"github.com/treatyfed/treaty/core/fault"
+	"github.com/treatyfed/treaty/core/policy"
 	"github.com/treatyfed/treaty/core/token"
 )
 
@@ -21,6 +22,9 @@ type attempt struct {
 	Checks   evidence.Checks `json:"checks,omitempty"`
 	Claims   token.Claims    `json:"claims,omitempty"` // of the token issued
 	Error    string          `json:"error,omitempty"`  // why it was refused
+
+	Role      string            `json:"role,omitempty"`      // that was chosen
+	Decisions []policy.Decision `json:"decisions,omitempty"` // whether it may be assumed, or passed on
 
 	resource string
 	refused  error // of the first check that failed

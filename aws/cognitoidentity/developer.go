@@ -27,12 +27,10 @@ type developers struct {
 
 func (d developers) operations() []op.Operation {
 	return []op.Operation{
-		op.Signed(audited(d.writer, d.openIDToken), func(c op.Caller, in *ci.GetOpenIdTokenForDeveloperIdentityInput) string {
-			return ofPool(c, in.IdentityPoolId)
-		}),
-		op.Signed(d.lookup, func(c op.Caller, in *ci.LookupDeveloperIdentityInput) string { return ofPool(c, in.IdentityPoolId) }),
-		op.Signed(d.mergeUsers, func(c op.Caller, in *ci.MergeDeveloperIdentitiesInput) string { return ofPool(c, in.IdentityPoolId) }),
-		op.Signed(d.unlink, func(c op.Caller, in *ci.UnlinkDeveloperIdentityInput) string { return ofPool(c, in.IdentityPoolId) }),
+		op.On(audited(d.writer, d.openIDToken), d.vouching()),
+		op.On(d.lookup, onPool(d.finder, func(in *ci.LookupDeveloperIdentityInput) *string { return in.IdentityPoolId })),
+		op.On(d.mergeUsers, onPool(d.finder, func(in *ci.MergeDeveloperIdentitiesInput) *string { return in.IdentityPoolId })),
+		op.On(d.unlink, onPool(d.finder, func(in *ci.UnlinkDeveloperIdentityInput) *string { return in.IdentityPoolId })),
 	}
 }
 

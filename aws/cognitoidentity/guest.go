@@ -19,6 +19,7 @@ type guests struct {
 	linker
 	verifier
 	writer
+	assumer
 }
 
 func (g guests) operations() []op.Operation {
@@ -84,25 +85,6 @@ func (g guests) openIDToken(ctx context.Context, in *ci.GetOpenIdTokenInput, tri
 		return nil, err
 	}
 	return &ci.GetOpenIdTokenOutput{IdentityId: &i.ID, Token: raw}, nil
-}
-
-// credentials checks who asks, as far as that goes, and then finds no role that could be assumed: roles are
-// IAM's. The answer is the one that the cloud has for a pool whose role cannot be assumed.
-func (g guests) credentials(ctx context.Context, in *ci.GetCredentialsForIdentityInput, tried *attempt) (*ci.GetCredentialsForIdentityOutput, error) {
-	i, pool, s, err := g.anyIdentity(ctx, *in.IdentityId)
-	if err != nil {
-		return nil, err
-	}
-	tried.about(pool, i.ID)
-	if raw, ok := in.Logins[ownProvider]; ok && len(in.Logins) == 1 {
-		err = g.own(ctx, pool, i, raw, tried)
-	} else {
-		_, err = g.enter(ctx, pool, s, i, *in.IdentityId, in.Logins, tried)
-	}
-	if err != nil {
-		return nil, err
-	}
-	return nil, refusal(badConfiguration, "Invalid identity pool configuration. Check assigned IAM roles for this pool.")
 }
 
 // unlink takes logins from an identity for somebody who proves to have one of its logins.

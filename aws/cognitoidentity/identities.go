@@ -21,7 +21,7 @@ type identities struct {
 func (d identities) operations() []op.Operation {
 	return []op.Operation{
 		op.Signed(d.describe, nil),
-		op.Signed(d.list, func(c op.Caller, in *ci.ListIdentitiesInput) string { return ofPool(c, in.IdentityPoolId) }),
+		op.On(d.list, onPool(d.finder, func(in *ci.ListIdentitiesInput) *string { return in.IdentityPoolId })),
 		op.Signed(d.remove, nil),
 	}
 }

@@ -11,7 +11,7 @@ import (
 
 // own verifies a token that this service issued for the identity, which may stand for the identity's
 // logins when credentials are asked for: the second half of the developers' flow.
-func (v verifier) own(ctx context.Context, pool directory.IdentityPool, i directory.Identity, raw string, tried *attempt) error {
+func (v verifier) own(ctx context.Context, pool directory.IdentityPool, i directory.Identity, raw string, tried *attempt) (token.Claims, error) {
 	tried.Logins = append(tried.Logins, ownProvider)
 	check := token.Verifier{
 		Source:     token.Local{Keys: v.Keys, Ring: Ring(pool.Region)},
@@ -30,7 +30,7 @@ func (v verifier) own(ctx context.Context, pool directory.IdentityPool, i direct
 		refusal(notAuthorized, "Invalid login token. Incorrect token audience"))
 	tried.require(evidence.Compare("identity", "sub", i.ID, claims["sub"]),
 		refusal(notAuthorized, "Logins don't match. Please include at least one valid login for this identity or identity pool."))
-	return tried.refused
+	return claims, tried.refused
 }
 
 // why is the service's text for a check of a token that failed.

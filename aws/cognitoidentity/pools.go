@@ -12,8 +12,10 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cognitoidentity/types"
 
 	"github.com/treatyfed/treaty/aws/op"
+	"github.com/treatyfed/treaty/core/access"
 	"github.com/treatyfed/treaty/core/directory"
 	"github.com/treatyfed/treaty/core/fault"
+	"github.com/treatyfed/treaty/core/policy"
 )
 
 // maxPools is how many pools an account may have in a region (developer guide, "Quotas in Amazon Cognito").
@@ -29,17 +31,19 @@ type pools struct {
 
 func (p pools) operations() []op.Operation {
 	return []op.Operation{
-		op.Signed(p.create, nil),
-		op.Signed(p.describe, func(c op.Caller, in *ci.DescribeIdentityPoolInput) string { return ofPool(c, in.IdentityPoolId) }),
-		op.Signed(p.update, func(c op.Caller, in *ci.UpdateIdentityPoolInput) string { return ofPool(c, in.IdentityPoolId) }),
-		op.Signed(p.remove, func(c op.Caller, in *ci.DeleteIdentityPoolInput) string { return ofPool(c, in.IdentityPoolId) }),
+		op.On(p.create, op.Target[ci.CreateIdentityPoolInput]{Keys: func(_ context.Context, _ op.Caller, in *ci.CreateIdentityPoolInput, k policy.Context) error {
+			access.RequestTags(k, tagList(in.IdentityPoolTags))
+			return nil
+		}}),
+		op.On(p.describe, onPool(p.finder, func(in *ci.DescribeIdentityPoolInput) *string { return in.IdentityPoolId })),
+		op.On(p.update, onPool(p.finder, func(in *ci.UpdateIdentityPoolInput) *string { return in.IdentityPoolId })),
+		op.On(p.remove, onPool(p.finder, func(in *ci.DeleteIdentityPoolInput) *string { return in.IdentityPoolId })),
 		op.Signed(p.list, nil),
 	}
 }
 
 // ofPool is the ARN that a call on a pool is authorised against: the id is looked for in the caller's own
 // account and region, so the ARN is always his.
-func ofPool(c op.Caller, id *string) string { return poolARN(c.Region, c.Account, value(id)) }
 
 func (p pools) create(ctx context.Context, in *ci.CreateIdentityPoolInput) (*ci.CreateIdentityPoolOutput, error) {
 	c := op.CallerOf(ctx)

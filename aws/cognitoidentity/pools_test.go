@@ -54,7 +54,7 @@ func TestPoolIsShownAsItWasMadeAndThenReplacedAsAWhole(t *testing.T) {
 		t.Errorf("described differs from made (-made +described):\n%s", d)
 	}
 
-	role := "arn:aws:iam::123456789012:role/reader"
+	role := w.role("reader", trustPool("x", "authenticated"))
 	_, err = w.SetIdentityPoolRoles(ctx, &ci.SetIdentityPoolRolesInput{IdentityPoolId: made.IdentityPoolId, Roles: map[string]string{"authenticated": role}})
 	must(t, err)
 	replaced, err := w.UpdateIdentityPool(ctx, &ci.UpdateIdentityPoolInput{

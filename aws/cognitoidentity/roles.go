@@ -15,21 +15,26 @@ import (
 const maxRules = 25
 
 // roles sets and shows the roles of a pool and the mappings that choose among them.
-type roles struct{ finder }
+type roles struct {
+	finder
+	writer
+	assumer
+}
 
 func (r roles) operations() []op.Operation {
 	return []op.Operation{
-		op.Signed(r.set, func(c op.Caller, in *ci.SetIdentityPoolRolesInput) string { return ofPool(c, in.IdentityPoolId) }),
-		op.Signed(r.get, func(c op.Caller, in *ci.GetIdentityPoolRolesInput) string { return ofPool(c, in.IdentityPoolId) }),
+		op.On(audited(r.writer, r.set), onPool(r.finder, func(in *ci.SetIdentityPoolRolesInput) *string { return in.IdentityPoolId })),
+		op.On(r.get, onPool(r.finder, func(in *ci.GetIdentityPoolRolesInput) *string { return in.IdentityPoolId })),
 	}
 }
 
-// set replaces roles and mappings as a whole.
-func (r roles) set(ctx context.Context, in *ci.SetIdentityPoolRolesInput) (*ci.SetIdentityPoolRolesOutput, error) {
+// set replaces roles and mappings as a whole. The caller must be allowed to pass each role on.
+func (r roles) set(ctx context.Context, in *ci.SetIdentityPoolRolesInput, tried *attempt) (*ci.SetIdentityPoolRolesOutput, error) {
 	pool, s, err := r.pool(ctx, *in.IdentityPoolId)
 	if err != nil {
 		return nil, err
 	}
+	tried.about(pool, "")
 	for _, role := range in.Roles {
 		if err := validRole(pool.AccountID, role); err != nil {
 			return nil, err
@@ -40,11 +45,14 @@ func (r roles) set(ctx context.Context, in *ci.SetIdentityPoolRolesInput) (*ci.S
 			return nil, err
 		}
 	}
+	if err := r.passable(ctx, in, tried); err != nil {
+		return nil, err
+	}
 	s.Roles, s.RoleMappings = in.Roles, in.RoleMappings
 	if err := s.writeTo(&pool); err != nil {
 		return nil, err
 	}
-	return &ci.SetIdentityPoolRolesOutput{}, r.write(ctx, pool)
+	return &ci.SetIdentityPoolRolesOutput{}, r.finder.write(ctx, pool)
 }
 
 func (r roles) get(ctx context.Context, in *ci.GetIdentityPoolRolesInput) (*ci.GetIdentityPoolRolesOutput, error) {
@@ -62,7 +70,7 @@ func validRole(account, role string) error {
 		return refusal(invalidParameter, "Invalid role ARN: "+role)
 	}
 	if owner != account {
-		return refusal(notAuthorized, "Access to Role '"+role+"' is forbidden.")
+		return forbiddenRole(role)
 	}
 	return nil
 }

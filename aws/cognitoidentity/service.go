@@ -5,7 +5,7 @@
 // identities, and the claims of the OpenID token (RS512, typ JWS). It leaves signatures, authorisation,
 // constraints and error envelopes to aws/op, keys and signing to core/token, and storage to the
 // repositories of core/directory. Tokens of public providers are verified behind the Logins interface;
-// roles can be stored but not assumed until there is an IAM.
+// roles are assumed by core/access.
 //
 // URLs: POST / with X-Amz-Target AWSCognitoIdentityService.OPERATION, and GET
 // /.well-known/openid-configuration and /.well-known/jwks_uri.
@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/treatyfed/treaty/aws/op"
+	"github.com/treatyfed/treaty/core/access"
 	"github.com/treatyfed/treaty/core/audit"
 	"github.com/treatyfed/treaty/core/credential"
 	"github.com/treatyfed/treaty/core/directory"
@@ -38,6 +39,7 @@ type Service struct {
 	Identities directory.Identities
 	Keys       token.Keys         // rings named by Ring
 	Logins     Logins             // verifies tokens of public providers; nil verifies none
+	Access     *access.Decider    // assumes roles
 	Audit      audit.Recorder     // one event for each token issued or refused
 	Sealer     *credential.Sealer // seals page tokens
 	Issuer     string             // iss, without a trailing slash: DefaultIssuer, or the server's own name
@@ -59,11 +61,11 @@ func (s Service) Describe() op.Service {
 	var all []op.Operation
 	all = append(all, pools{find, list, s.Now, s.Rand}.operations()...)
 	all = append(all, tags{find}.operations()...)
-	all = append(all, roles{find}.operations()...)
+	all = append(all, roles{find, write, assumer{s.Access}}.operations()...)
 	all = append(all, tagMaps{find}.operations()...)
 	all = append(all, identities{find, list}.operations()...)
 	all = append(all, developers{list, link, check, write}.operations()...)
-	all = append(all, guests{link, check, write}.operations()...)
+	all = append(all, guests{link, check, write, assumer{s.Access}}.operations()...)
 	return op.Service{
 		Name:        Name,
 		Protocol:    op.JSON11,

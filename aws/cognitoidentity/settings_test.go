@@ -79,7 +79,7 @@ func TestRolesOfAPool(t *testing.T) {
 	if d := cmp.Diff(&ci.GetIdentityPoolRolesOutput{IdentityPoolId: &id}, empty, plain); d != "" {
 		t.Errorf("a new pool's roles (-want +got):\n%s", d)
 	}
-	const reader, guest = "arn:aws:iam::123456789012:role/reader", "arn:aws:iam::123456789012:role/path/guest"
+	reader, guest := w.role("reader", trustPool(id, "authenticated")), w.role("path/guest", trustPool(id, "unauthenticated"))
 	rule := types.MappingRule{Claim: new("roles"), MatchType: types.MappingRuleMatchTypeContains, Value: new("admin"), RoleARN: new(reader)}
 	rules := func(n int) types.RoleMapping {
 		return types.RoleMapping{Type: types.RoleMappingTypeRules, AmbiguousRoleResolution: types.AmbiguousRoleResolutionTypeDeny,
@@ -110,6 +110,7 @@ func TestRolesOfAPool(t *testing.T) {
 		mapping             types.RoleMapping
 	}{
 		"no ARN":                           {"reader-of-everything-here", "InvalidParameterException", "", token},
+		"a role that is not there":         {"arn:aws:iam::123456789012:role/nobody", "NotAuthorizedException", "Access to Role 'arn:aws:iam::123456789012:role/nobody' is forbidden.", token},
 		"a user":                           {"arn:aws:iam::123456789012:user/reader", "InvalidParameterException", "", token},
 		"a role of another account":        {"arn:aws:iam::210987654321:role/reader", "NotAuthorizedException", "Access to Role 'arn:aws:iam::210987654321:role/reader' is forbidden.", token},
 		"a rule's role of another account": {reader, "NotAuthorizedException", "Access to Role 'arn:aws:iam::210987654321:role/reader' is forbidden.", foreign},

@@ -21,8 +21,8 @@ type tagMaps struct{ finder }
 
 func (t tagMaps) operations() []op.Operation {
 	return []op.Operation{
-		op.Signed(t.set, func(c op.Caller, in *ci.SetPrincipalTagAttributeMapInput) string { return ofPool(c, in.IdentityPoolId) }),
-		op.Signed(t.get, func(c op.Caller, in *ci.GetPrincipalTagAttributeMapInput) string { return ofPool(c, in.IdentityPoolId) }),
+		op.On(t.set, onPool(t.finder, func(in *ci.SetPrincipalTagAttributeMapInput) *string { return in.IdentityPoolId })),
+		op.On(t.get, onPool(t.finder, func(in *ci.GetPrincipalTagAttributeMapInput) *string { return in.IdentityPoolId })),
 	}
 }
 

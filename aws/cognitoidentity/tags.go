@@ -10,7 +10,9 @@ import (
 	ci "github.com/aws/aws-sdk-go-v2/service/cognitoidentity"
 
 	"github.com/treatyfed/treaty/aws/op"
+	"github.com/treatyfed/treaty/core/access"
 	"github.com/treatyfed/treaty/core/directory"
+	"github.com/treatyfed/treaty/core/policy"
 )
 
 // maxTags is how many tags a pool may have (API reference, TagResource).
@@ -25,9 +27,12 @@ type tags struct{ finder }
 
 func (t tags) operations() []op.Operation {
 	return []op.Operation{
-		op.Signed(t.add, func(_ op.Caller, in *ci.TagResourceInput) string { return *in.ResourceArn }),
-		op.Signed(t.remove, func(_ op.Caller, in *ci.UntagResourceInput) string { return *in.ResourceArn }),
-		op.Signed(t.list, func(_ op.Caller, in *ci.ListTagsForResourceInput) string { return *in.ResourceArn }),
+		op.On(t.add, onARN(t.finder, func(in *ci.TagResourceInput) *string { return in.ResourceArn },
+			func(in *ci.TagResourceInput, k policy.Context) { access.RequestTags(k, tagList(in.Tags)) })),
+		op.On(t.remove, onARN(t.finder, func(in *ci.UntagResourceInput) *string { return in.ResourceArn },
+			func(in *ci.UntagResourceInput, k policy.Context) { k.SetMany("aws:TagKeys", in.TagKeys...) })),
+		op.On(t.list, onARN(t.finder, func(in *ci.ListTagsForResourceInput) *string { return in.ResourceArn },
+			func(*ci.ListTagsForResourceInput, policy.Context) {})),
 	}
 }
 

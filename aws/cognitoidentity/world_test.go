@@ -25,6 +25,7 @@ import (
 
 	"github.com/treatyfed/treaty/aws/cognitoidentity"
 	"github.com/treatyfed/treaty/aws/op"
+	"github.com/treatyfed/treaty/core/access"
 	"github.com/treatyfed/treaty/core/audit"
 	"github.com/treatyfed/treaty/core/credential"
 	"github.com/treatyfed/treaty/core/directory"
@@ -50,6 +51,7 @@ type world struct {
 	store      *store.Store
 	service    *cognitoidentity.Service
 	keys       *token.Keyring
+	access     *access.Decider
 
 	mu     sync.Mutex
 	clock  time.Time
@@ -84,8 +86,19 @@ func newWorld(t *testing.T, edit ...func(*cognitoidentity.Service)) *world {
 	w := &world{t: t, store: st, clock: start}
 	w.keys = &token.Keyring{Store: st.Keys, Kinds: map[string]token.Kind{cognitoidentity.Name: {KeyID: token.Numbered}}, Now: w.now, Rand: rand.Reader}
 	w.haveKey(region)
+	w.access = &access.Decider{
+		Accounts: st.Accounts, Roles: st.IAMRoles, Users: st.IAMUsers, Policies: st.IAMPolicies, Memberships: st.Memberships, Sealer: sealer,
+		Managed: func(arn string) (string, bool) {
+			const rum = `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"rum:PutRumEvents","Resource":"*"}}`
+			return rum, arn == "arn:aws:iam::aws:policy/AmazonCognitoUnAuthedIdentitiesSessionPolicy"
+		}, Now: w.now, Rand: rand.Reader,
+	}
+	caller := access.Decider{ // by the clock of signatures
+		Accounts: st.Accounts, Roles: st.IAMRoles, Users: st.IAMUsers, Policies: st.IAMPolicies, Memberships: st.Memberships, Sealer: sealer,
+		Managed: w.access.Managed, Now: time.Now, Rand: rand.Reader,
+	}
 	w.service = &cognitoidentity.Service{
-		Pools: st.Pools, Identities: st.Identities, Keys: w.keys, Audit: w, Sealer: sealer,
+		Pools: st.Pools, Identities: st.Identities, Keys: w.keys, Access: w.access, Audit: w, Sealer: sealer,
 		Issuer: cognitoidentity.DefaultIssuer, Now: w.now, Rand: rand.Reader,
 	}
 	for _, e := range edit {
@@ -94,7 +107,7 @@ func newWorld(t *testing.T, edit ...func(*cognitoidentity.Service)) *world {
 	mux := http.NewServeMux()
 	mux.Handle("/.well-known/", cognitoidentity.Discovery{Issuer: cognitoidentity.DefaultIssuer, Keys: w.keys, Store: st.Keys})
 	mux.Handle("/", &op.Dispatcher{
-		Services: []op.Service{w.service.Describe()}, Accounts: st.Accounts, Audit: st.Audit, Region: region, Now: time.Now, Rand: rand.Reader,
+		Services: []op.Service{w.service.Describe()}, Access: &caller, Audit: st.Audit, Region: region, Now: time.Now, Rand: rand.Reader,
 	})
 	server := httptest.NewServer(mux)
 	t.Cleanup(server.Close)
@@ -258,3 +271,27 @@ func refused(t *testing.T, err error, code, message string) {
 
 // names are the keys of a map, sorted.
 func names[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
+
+// trustPool admits the identities of a pool that are authenticated, or the guests.
+func trustPool(pool, amr string) string {
+	return `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Federated":"cognito-identity.amazonaws.com"},"Action":["sts:AssumeRoleWithWebIdentity","sts:TagSession"],` +
+		`"Condition":{"StringEquals":{"cognito-identity.amazonaws.com:aud":"` + pool + `"},"ForAnyValue:StringLike":{"cognito-identity.amazonaws.com:amr":"` + amr + `"}}}]}`
+}
+
+// role stores a role with a trust policy, which may do everything.
+func (w *world) role(name, trust string) string {
+	w.t.Helper()
+	path, base, found := strings.Cut(name, "/")
+	if !found {
+		path, base = "/", name
+	} else {
+		path = "/" + path + "/"
+	}
+	arn := "arn:aws:iam::" + account + ":role/" + name
+	must(w.t, w.store.IAMRoles.Create(context.Background(), directory.IAMRole{
+		IAMEntity: directory.IAMEntity{ID: "AROA" + strings.ToUpper(base), AccountID: account, ARN: arn, Path: path, Name: base, CreatedAt: start},
+		Grants:    directory.Grants{Inline: []directory.InlinePolicy{{Name: "all", Document: `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"*","Resource":"*"}}`}}},
+		Trust:     trust, MaxSession: 3600,
+	}, 100))
+	return arn
+}

@@ -3,16 +3,13 @@ package op
 import (
 	"cmp"
 	"context"
-	"encoding/json"
-	"errors"
 	"net/http"
 	"strings"
 	"time"
 
+	"github.com/treatyfed/treaty/core/access"
 	"github.com/treatyfed/treaty/core/audit"
-	"github.com/treatyfed/treaty/core/directory"
 	"github.com/treatyfed/treaty/core/evidence"
-	"github.com/treatyfed/treaty/core/fault"
 	"github.com/treatyfed/treaty/wire/sigv4"
 )
 
@@ -25,7 +22,10 @@ const (
 // maxKeyID bounds an access key id, in characters (STS model, accessKeyIdType).
 const maxKeyID = 128
 
-const textInvalidToken = "The security token included in the request is invalid."
+const (
+	textInvalidToken = "The security token included in the request is invalid."
+	textExpiredToken = "The security token included in the request is expired"
+)
 
 func (s *service) skew() time.Duration {
 	if s.Protocol == Query {
@@ -44,13 +44,15 @@ func (s *service) invalid() string {
 
 // admit authenticates the caller of a signed operation and finds the region that the request is for.
 func (x *exchange) admit(ctx context.Context) (context.Context, error) {
+	now := x.d.Now()
 	_, region := hostParts(x.r.Host)
 	if x.row.mode == public {
-		return WithRegion(ctx, cmp.Or(region, x.d.Region)), nil
+		region = cmp.Or(region, x.d.Region)
+		return withFacts(WithRegion(ctx, region), x.r, region, now), nil
 	}
 	e := sigv4.Examine(x.r, x.body, sigv4.Rules{
 		Service: x.service.Name, Region: region, Skew: x.service.skew(), FixedWindow: x.service.FixedWindow,
-	}, x.d.Now())
+	}, now)
 	key, err := x.accessKey(ctx, e)
 	if err != nil {
 		return nil, err
@@ -59,52 +61,50 @@ func (x *exchange) admit(ctx context.Context) (context.Context, error) {
 	if p := e.Err(); p != nil {
 		refusal := authenticationError(x.service.Protocol, p)
 		x.info.Caller = claimed(e.Credential.AccessKeyID)
-		if err := x.record(ctx, audit.Refused, refusal.Code, "", nil); err != nil {
+		if err := x.record(ctx, audit.Refused, refusal.Code, ""); err != nil {
 			return nil, err
 		}
 		return nil, refusal
 	}
 	x.caller = Caller{
-		Account: key.AccountID, ARN: key.Principal, UserID: key.PrincipalID,
-		AccessKeyID: key.ID, Region: e.Credential.Region,
+		Account: key.Subject.Principal.Account, ARN: key.Subject.Principal.ARN, UserID: key.Subject.UserID,
+		AccessKeyID: key.ID, Region: e.Credential.Region, Subject: key.Subject, Proof: x.authn,
 	}
-	x.info.Caller = key.Principal
-	return WithCaller(ctx, x.caller), nil
+	x.info.Caller = x.caller.ARN
+	if err := x.d.Access.NoteUse(ctx, key, x.service.Name, x.caller.Region); err != nil {
+		x.d.log().WarnContext(ctx, "last use not noted", "request", x.info.ID, "error", err.Error()) // coarse by design: no reason to refuse
+	}
+	return withFacts(WithCaller(ctx, x.caller), x.r, x.caller.Region, now), nil
 }
 
 // accessKey looks the signature's key up and verifies the signature with it. What is wrong is noted in the
 // examination; an error means that we could not look.
-func (x *exchange) accessKey(ctx context.Context, e *sigv4.Examination) (directory.AccessKey, error) {
+func (x *exchange) accessKey(ctx context.Context, e *sigv4.Examination) (access.Key, error) {
 	id := e.Credential.AccessKeyID
-	c := sigv4.Check{Name: "access key", Operator: "is", Want: []string{"an active access key"}, Got: []string{id}}
 	if id == "" {
 		e.Skip("the request names no access key")
-		return directory.AccessKey{}, nil
+		return access.Key{}, nil
 	}
-	var key directory.AccessKey
-	err := error(fault.New(fault.NotFound, "access key", "it has not the form of one"))
-	if claimed(id) != "" {
-		key, err = x.d.Accounts.AccessKey(ctx, id)
+	if claimed(id) == "" {
+		id = ""
 	}
-	switch {
-	case errors.Is(err, fault.NotFound):
-		c.Note = "there is no such access key"
-		e.Refuse(sigv4.UnknownToken, textInvalidToken, c)
+	key, found, err := x.d.Access.Key(ctx, id, e.SecurityToken)
+	if err != nil {
+		return key, err
+	}
+	for _, c := range found.Checks {
+		switch {
+		case c.OK:
+			e.Accept(sigv4.Check(c))
+		case found.Expired:
+			e.Refuse(sigv4.ExpiredToken, textExpiredToken, sigv4.Check(c))
+		default:
+			e.Refuse(sigv4.UnknownToken, textInvalidToken, sigv4.Check(c))
+		}
+	}
+	if key.Secret == "" {
 		e.Skip("the secret of an unknown access key is unknown")
 		return key, nil
-	case err != nil:
-		return key, err
-	case !key.Active:
-		c.Note, c.Fix = "the access key is inactive", "make it active or use another"
-		e.Refuse(sigv4.UnknownToken, textInvalidToken, c)
-	default:
-		e.Accept(c)
-	}
-	if e.SecurityToken != "" {
-		e.Refuse(sigv4.UnknownToken, textInvalidToken, sigv4.Check{
-			Name: "session token", Claim: "X-Amz-Security-Token", Operator: "absent",
-			Note: "a long-term access key has no session token", Fix: "remove AWS_SESSION_TOKEN",
-		})
 	}
 	e.Verify(key.Secret.Reveal(), &x.d.keys)
 	return key, nil
@@ -137,6 +137,7 @@ func authenticationError(p Protocol, problem *sigv4.Problem) *Error {
 		sigv4.Unsigned:     {"SignatureDoesNotMatch", http.StatusForbidden, "InvalidSignatureException"},
 		sigv4.Misscoped:    {"SignatureDoesNotMatch", http.StatusForbidden, "InvalidSignatureException"},
 		sigv4.UnknownToken: {"InvalidClientTokenId", http.StatusForbidden, "UnrecognizedClientException"},
+		sigv4.ExpiredToken: {"ExpiredToken", http.StatusForbidden, "ExpiredTokenException"},
 		sigv4.Mismatched:   {"SignatureDoesNotMatch", http.StatusForbidden, "InvalidSignatureException"},
 	}
 	c := codes[problem.Kind]
@@ -147,53 +148,6 @@ func authenticationError(p Protocol, problem *sigv4.Problem) *Error {
 		return &Error{Code: c.query, Message: "Request is missing Authentication Token", Status: c.status}
 	}
 	return &Error{Code: c.query, Message: problem.Message, Status: c.status}
-}
-
-// authorize decides whether the caller may, and records the decision before anything is done.
-func (x *exchange) authorize(ctx context.Context, in any) error {
-	a := Access{Caller: x.caller, Action: x.service.Name + ":" + x.row.name, Resource: "*"}
-	if x.row.mode == authenticated {
-		return x.record(ctx, audit.Allowed, "", a.Resource, nil)
-	}
-	if x.row.resource != nil {
-		a.Resource = x.row.resource(x.caller, in)
-	}
-	decide := x.d.Authorize
-	if decide == nil {
-		decide = OwnerRoot
-	}
-	permission := decide(ctx, a)
-	if permission.Allowed {
-		return x.record(ctx, audit.Allowed, "", a.Resource, permission.Checks)
-	}
-	refusal := &Error{Code: "AccessDenied", Status: http.StatusForbidden}
-	if x.service.Protocol == JSON11 {
-		refusal = &Error{Code: "AccessDeniedException", Status: http.StatusBadRequest}
-	}
-	refusal.Message = strings.TrimSpace("User: " + a.Caller.ARN + " is not authorized to perform: " + a.Action + " on resource: " + a.Resource + " " + permission.Because)
-	if err := x.record(ctx, audit.Refused, refusal.Code, a.Resource, permission.Checks); err != nil {
-		return err
-	}
-	return refusal
-}
-
-// Evidence is what the audit event of a signed call carries.
-type Evidence struct {
-	Authentication evidence.Checks `json:"authentication"`
-	Authorisation  evidence.Checks `json:"authorisation,omitempty"`
-}
-
-// record keeps the event of a decision. Without it the call goes no further.
-func (x *exchange) record(ctx context.Context, outcome audit.Outcome, code, resource string, authz evidence.Checks) error {
-	proof, err := json.Marshal(Evidence{x.authn, authz})
-	if err != nil {
-		return fault.Wrap(fault.Internal, "record "+x.row.name, err)
-	}
-	return x.d.Audit.Record(ctx, audit.Event{
-		RequestID: x.info.ID, CorrelationID: x.info.CorrelationID, Time: x.d.Now(),
-		Surface: x.service.Name, Operation: x.row.name, Caller: x.info.Caller, Resource: resource,
-		Outcome: outcome, Code: code, Evidence: proof,
-	})
 }
 
 // checks makes Treaty's evidence of what the signature's examination found.

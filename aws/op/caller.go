@@ -2,7 +2,10 @@ package op
 
 import (
 	"context"
-	"strings"
+
+	"github.com/treatyfed/treaty/core/access"
+	"github.com/treatyfed/treaty/core/evidence"
+	"github.com/treatyfed/treaty/core/policy"
 )
 
 // Caller is who signed the request.
@@ -12,10 +15,12 @@ type Caller struct {
 	UserID      string // the unique id that GetCallerIdentity shows; for root the account id
 	AccessKeyID string
 	Region      string // of the signature's scope
+	Subject     access.Subject
+	Proof       evidence.Checks // how the signature was examined
 }
 
 // Root reports whether the caller is the root of its account.
-func (c Caller) Root() bool { return strings.HasSuffix(c.ARN, ":iam::"+c.Account+":root") }
+func (c Caller) Root() bool { return c.Subject.Principal.Type == policy.Account }
 
 type callerKey struct{}
 type regionKey struct{}

@@ -11,8 +11,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/treatyfed/treaty/core/access"
 	"github.com/treatyfed/treaty/core/audit"
-	"github.com/treatyfed/treaty/core/directory"
 	"github.com/treatyfed/treaty/core/fault"
 	"github.com/treatyfed/treaty/wire/aws"
 	"github.com/treatyfed/treaty/wire/sigv4"
@@ -25,15 +25,14 @@ const defaultMaxBody = 1 << 20
 // Dispatcher serves the operations of its services. Fill it in, call Prepare once to learn whether its
 // tables are sound, and mount it.
 type Dispatcher struct {
-	Services  []Service
-	Accounts  directory.Accounts
-	Audit     audit.Recorder
-	Authorize Authorizer // nil means OwnerRoot
-	Region    string     // when neither the signature nor the host names one
-	MaxBody   int64      // bytes; 0 means 1 MB
-	Now       func() time.Time
-	Rand      io.Reader
-	Log       *slog.Logger // nil discards
+	Services []Service
+	Access   *access.Decider // who calls, and what they may
+	Audit    audit.Recorder
+	Region   string // when neither the signature nor the host names one
+	MaxBody  int64  // bytes; 0 means 1 MB
+	Now      func() time.Time
+	Rand     io.Reader
+	Log      *slog.Logger // nil discards
 
 	once  sync.Once
 	table *table
@@ -64,8 +63,8 @@ func (d *Dispatcher) Prepare() error {
 }
 
 func (d *Dispatcher) build() (*table, error) {
-	if d.Accounts == nil || d.Audit == nil || d.Now == nil || d.Rand == nil {
-		return nil, fault.New(fault.Invalid, "dispatcher", "needs Accounts, Audit, Now and Rand")
+	if d.Access == nil || d.Audit == nil || d.Now == nil || d.Rand == nil {
+		return nil, fault.New(fault.Invalid, "dispatcher", "needs Access, Audit, Now and Rand")
 	}
 	t := &table{byTarget: map[string]*service{}, byVersion: map[string]*service{}}
 	for _, s := range d.Services {

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/treatyfed/treaty/core/access"
 	"github.com/treatyfed/treaty/core/audit"
 )
 
@@ -78,7 +79,7 @@ func TestASignedCallIsAnsweredAndRecorded(t *testing.T) {
 				t.Errorf("event %+v", e)
 			}
 			var proof Evidence
-			if err := json.Unmarshal(e.Evidence, &proof); err != nil || !proof.Authentication.OK() || !proof.Authorisation.OK() || len(proof.Authentication) < 8 {
+			if err := json.Unmarshal(e.Evidence, &proof); err != nil || !proof.Authentication.OK() || len(proof.Authorisation) != 1 || !proof.Authorisation[0].Allows() || len(proof.Authentication) < 8 {
 				t.Errorf("evidence %s, %v", e.Evidence, err)
 			}
 		})
@@ -293,7 +294,7 @@ func TestTablesThatAreWrongAreRefused(t *testing.T) {
 		"two with one version":      {toy(Query), toy(Query)},
 		"no target":                 {{Name: "x", Protocol: JSON11}},
 	} {
-		d := &Dispatcher{Services: services, Accounts: accounts{}, Audit: &journal{}, Now: clock, Rand: &counting{}}
+		d := &Dispatcher{Services: services, Access: &access.Decider{}, Audit: &journal{}, Now: clock, Rand: &counting{}}
 		if err := d.Prepare(); err == nil {
 			t.Errorf("%s: no error", name)
 		}

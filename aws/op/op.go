@@ -17,6 +17,8 @@ import (
 	"reflect"
 	"strings"
 	"time"
+
+	"github.com/treatyfed/treaty/core/policy"
 )
 
 // Protocol is how a service's operations travel.
@@ -49,13 +51,13 @@ type Service struct {
 	Operations []Operation
 }
 
-// Operation is one row of a service's table. Make it with Signed, Authenticated or Public.
+// Operation is one row of a service's table. Make it with Signed, On, Judged, Authenticated or Public.
 type Operation struct {
-	name     string
-	mode     mode
-	fresh    func() any
-	call     func(ctx context.Context, in any) (any, error)
-	resource func(c Caller, in any) string
+	name   string
+	mode   mode
+	fresh  func() any
+	call   func(ctx context.Context, in any) (any, error)
+	target target
 }
 
 type mode int
@@ -63,25 +65,65 @@ type mode int
 const (
 	public        mode = iota + 1
 	authenticated      // signed, and nothing can deny it
+	judged             // signed; the operation itself decides and records
 	signed             // signed and authorised
 )
+
+// Target says what an operation acts on, as far as policies look at it. A nil function adds nothing.
+type Target[In any] struct {
+	// Resource gives the ARN; nil means "*".
+	Resource func(ctx context.Context, c Caller, in *In) (string, error)
+	// Keys adds the operation's own condition keys to those that every request has.
+	Keys func(ctx context.Context, c Caller, in *In, k policy.Context) error
+	// Shown is how a refusal's text names the resource; nil shows the ARN.
+	Shown func(c Caller, in *In, arn string) string
+}
+
+// target is a Target whose input type is forgotten.
+type target struct {
+	resource func(ctx context.Context, c Caller, in any) (string, error)
+	keys     func(ctx context.Context, c Caller, in any, k policy.Context) error
+	shown    func(c Caller, in any, arn string) string
+}
 
 // Name is the operation's name on the wire: the input type's name less "Input".
 func (o Operation) Name() string { return o.name }
 
-// Signed is an operation whose caller must sign and be authorised for "service:Name" on the resource.
-// The resource function gives its ARN; nil means "*".
-func Signed[In, Out any](h func(context.Context, *In) (*Out, error), resource func(c Caller, in *In) string) Operation {
+// On is an operation whose caller must sign and be authorised for "service:Name" on the target.
+func On[In, Out any](h func(context.Context, *In) (*Out, error), t Target[In]) Operation {
 	o := row(signed, h)
-	if resource != nil {
-		o.resource = func(c Caller, in any) string { return resource(c, in.(*In)) }
+	if t.Resource != nil {
+		o.target.resource = func(ctx context.Context, c Caller, in any) (string, error) { return t.Resource(ctx, c, in.(*In)) }
+	}
+	if t.Keys != nil {
+		o.target.keys = func(ctx context.Context, c Caller, in any, k policy.Context) error {
+			return t.Keys(ctx, c, in.(*In), k)
+		}
+	}
+	if t.Shown != nil {
+		o.target.shown = func(c Caller, in any, arn string) string { return t.Shown(c, in.(*In), arn) }
 	}
 	return o
+}
+
+// Signed is On for an operation whose resource can be told from the input alone and that has no condition
+// keys of its own.
+func Signed[In, Out any](h func(context.Context, *In) (*Out, error), resource func(c Caller, in *In) string) Operation {
+	if resource == nil {
+		return On(h, Target[In]{})
+	}
+	return On(h, Target[In]{Resource: func(_ context.Context, c Caller, in *In) (string, error) { return resource(c, in), nil }})
 }
 
 // Authenticated is an operation whose caller must sign, but that no policy can deny (GetCallerIdentity).
 func Authenticated[In, Out any](h func(context.Context, *In) (*Out, error)) Operation {
 	return row(authenticated, h)
+}
+
+// Judged is an operation whose caller must sign and that decides by itself whether the caller may, and
+// records that (AssumeRole, where a role's trust policy has its say).
+func Judged[In, Out any](h func(context.Context, *In) (*Out, error)) Operation {
+	return row(judged, h)
 }
 
 // Public is an operation that anyone may call: an Authorization header is ignored.

@@ -57,6 +57,19 @@ func hostParts(host string) (service, region string) {
 	return "", ""
 }
 
+// globalEndpoint reports a cloud's host name of a service without a region: sts.amazonaws.com.
+func globalEndpoint(host string) bool {
+	if h, _, err := net.SplitHostPort(host); err == nil {
+		host = h
+	}
+	for _, domain := range domains {
+		if name, ok := strings.CutSuffix(strings.ToLower(host), domain); ok {
+			return !strings.Contains(name, ".")
+		}
+	}
+	return false
+}
+
 // read takes the body in.
 func (x *exchange) read() *Error {
 	limit := x.d.MaxBody

@@ -16,7 +16,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 
+	"github.com/treatyfed/treaty/core/access"
 	"github.com/treatyfed/treaty/core/audit"
+	"github.com/treatyfed/treaty/core/credential"
 	"github.com/treatyfed/treaty/core/directory"
 	"github.com/treatyfed/treaty/core/fault"
 )
@@ -38,20 +40,39 @@ var (
 	now = time.Date(2026, 11, 20, 10, 30, 0, 0, time.UTC)
 )
 
-// accounts is a directory.Accounts over a map.
-type accounts map[string]directory.AccessKey
-
-func (accounts) PutAccount(context.Context, directory.Account) error       { return nil }
-func (accounts) Accounts(context.Context) ([]directory.Account, error)     { return nil, nil }
-func (a accounts) PutAccessKey(context.Context, directory.AccessKey) error { return nil }
-func (accounts) Account(context.Context, string) (directory.Account, error) {
-	return directory.Account{}, fault.New(fault.NotFound, "account", "")
+// accounts is a directory.Accounts over a map, as far as signatures need one.
+type accounts struct {
+	unused
+	keys map[string]directory.AccessKey
 }
+
+// unused is what nobody here asks for.
+type unused interface{ directory.Accounts }
+
+// users has ann, who may nothing but what a test gives her, and no groups.
+type users struct {
+	directory.Entities[directory.IAMUser]
+	directory.Memberships
+	grants directory.Grants
+}
+
+func (u users) WithID(_ context.Context, id string) (directory.IAMUser, error) {
+	if id != "AIDAEXAMPLE" {
+		return directory.IAMUser{}, fault.New(fault.NotFound, "user "+id, "")
+	}
+	return directory.IAMUser{
+		IAMEntity: directory.IAMEntity{ID: id, AccountID: account, Name: "ann", ARN: "arn:aws:iam::" + account + ":user/ann", Tags: []directory.Tag{{Key: "team", Value: "red"}}},
+		Grants:    u.grants,
+	}, nil
+}
+
+func (users) GroupsOf(context.Context, string) ([]directory.IAMGroup, error) { return nil, nil }
+
 func (a accounts) AccessKey(_ context.Context, id string) (directory.AccessKey, error) {
 	if id == "AKIABROKEN" {
 		return directory.AccessKey{}, fault.New(fault.Unavailable, "access key", "the disk has a secret to tell")
 	}
-	k, ok := a[id]
+	k, ok := a.keys[id]
 	if !ok {
 		return k, fault.New(fault.NotFound, "access key "+id, "")
 	}
@@ -106,8 +127,16 @@ func clock() time.Time { return now }
 func world(t testing.TB, services ...Service) (*Dispatcher, *journal) {
 	t.Helper()
 	j := &journal{}
+	sealer, err := credential.NewSealer(make([]byte, credential.MasterKeySize), &counting{})
+	if err != nil {
+		t.Fatal(err)
+	}
 	d := &Dispatcher{
-		Services: services, Accounts: accounts(keys), Audit: j, Region: "us-east-1",
+		Services: services, Audit: j, Region: "us-east-1",
+		Access: &access.Decider{
+			Accounts: accounts{keys: keys}, Users: users{}, Memberships: users{}, Sealer: sealer,
+			Managed: func(string) (string, bool) { return "", false }, Now: clock, Rand: &counting{},
+		},
 		Now: clock, Rand: &counting{},
 	}
 	if err := d.Prepare(); err != nil {

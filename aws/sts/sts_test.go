@@ -1,138 +1,83 @@
 package sts_test
 
 import (
-	"crypto/rand"
-	"errors"
+	"encoding/json"
 	"io"
 	"net/http"
-	"net/http/httptest"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	sdk "github.com/aws/aws-sdk-go-v2/service/sts"
-	"github.com/aws/smithy-go"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 
-	"github.com/treatyfed/treaty/aws/op"
-	"github.com/treatyfed/treaty/aws/sts"
 	"github.com/treatyfed/treaty/core/audit"
-	"github.com/treatyfed/treaty/core/credential"
 	"github.com/treatyfed/treaty/core/directory"
-	"github.com/treatyfed/treaty/store"
 )
 
-const (
-	account = "123456789012"
-	root    = "arn:aws:iam::123456789012:root"
-	user    = "arn:aws:iam::123456789012:user/eng/ann"
-)
-
-// world is STS over a store in memory, with a clock that a test may set.
-type world struct {
-	mu     sync.Mutex
-	ahead  time.Duration // of the machine's clock
-	store  *store.Store
-	server *httptest.Server
-	root   aws.Credentials
-	user   aws.Credentials
-}
-
-func (w *world) now() time.Time {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return time.Now().Add(w.ahead)
-}
-
-func (w *world) advance(d time.Duration) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.ahead += d
-}
-
-func newWorld(t *testing.T) *world {
+// callers are one of every kind, with what GetCallerIdentity shows of them.
+func (w *world) callers(t *testing.T) map[string]shown {
 	t.Helper()
-	sealer, err := credential.NewSealer(make([]byte, credential.MasterKeySize), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
+	u, key := w.newUser("bob", func(u *directory.IAMUser) {
+		u.Inline = []directory.InlinePolicy{allows(`["sts:AssumeRole","sts:GetFederationToken"]`, "*")}
+	})
+	r := w.role("Reader", trusts(root, []string{"sts:AssumeRole"}), func(r *directory.IAMRole) {
+		r.ARN, r.Path = "arn:aws:iam::"+account+":role/deep/path/Reader", "/deep/path/"
+	})
+	session, err := w.client(key).GetSessionToken(t.Context(), nil)
+	must(t, err)
+	rootSession, err := w.client(w.root).GetSessionToken(t.Context(), nil)
+	must(t, err)
+	federated, err := w.client(key).GetFederationToken(t.Context(), &sdk.GetFederationTokenInput{Name: new("Carol")})
+	must(t, err)
+	assumed, err := w.assume(key, r.ARN)
+	must(t, err)
+	return map[string]shown{
+		"root":                         {w.root, root, account},
+		"a user":                       {key, u.ARN, u.ID},
+		"a user that may do nothing":   {w.user, user, ""},
+		"a user's own session":         {temporary(session.Credentials), u.ARN, u.ID},
+		"a root's own session":         {temporary(rootSession.Credentials), root, account},
+		"a federated user":             {temporary(federated.Credentials), "arn:aws:sts::" + account + ":federated-user/Carol", account + ":Carol"},
+		"a role's session, path aside": {temporary(assumed.Credentials), "arn:aws:sts::" + account + ":assumed-role/Reader/s1", r.ID + ":s1"},
 	}
-	s, err := store.Open(t.Context(), store.Config{Sealer: sealer})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = s.Close() })
-	w := &world{store: s}
-	if err := s.Accounts.PutAccount(t.Context(), directory.Account{ID: account}); err != nil {
-		t.Fatal(err)
-	}
-	w.root = w.key(t, root, account)
-	w.user = w.key(t, user, "AIDAEXAMPLEEXAMPLE234")
-	d := &op.Dispatcher{
-		Services: []op.Service{sts.Service{}.Describe()}, Accounts: s.Accounts, Audit: s.Audit,
-		Region: "us-east-1", Now: w.now, Rand: rand.Reader,
-	}
-	if err := d.Prepare(); err != nil {
-		t.Fatal(err)
-	}
-	w.server = httptest.NewServer(d)
-	t.Cleanup(w.server.Close)
-	return w
 }
 
-func (w *world) key(t *testing.T, principal, id string) aws.Credentials {
-	t.Helper()
-	keyID, err := op.NewAccessKeyID(account, rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	secret, err := op.NewSecretAccessKey(rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	err = w.store.Accounts.PutAccessKey(t.Context(), directory.AccessKey{
-		ID: keyID, AccountID: account, Principal: principal, PrincipalID: id, Secret: secret, Active: true,
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return aws.Credentials{AccessKeyID: keyID, SecretAccessKey: secret.Reveal()}
-}
-
-func (w *world) client(c aws.Credentials) *sdk.Client {
-	return sdk.New(sdk.Options{
-		Region: "eu-north-1", BaseEndpoint: &w.server.URL, HTTPClient: w.server.Client(),
-		Credentials: credentials.StaticCredentialsProvider{Value: c}, RetryMaxAttempts: 1,
-	})
+type shown struct {
+	key     aws.Credentials
+	arn, id string
 }
 
 func TestCallersSeeWhoTheyAre(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	for name, tt := range map[string]struct {
-		key          aws.Credentials
-		arn, id, acc string
-	}{
-		"root":   {w.root, root, account, account},
-		"a user": {w.user, user, "AIDAEXAMPLEEXAMPLE234", account}, // whom no policy lets do anything
-	} {
+	for name, tt := range w.callers(t) {
 		out, err := w.client(tt.key).GetCallerIdentity(t.Context(), nil)
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue
 		}
-		if *out.Arn != tt.arn || *out.UserId != tt.id || *out.Account != tt.acc {
+		if *out.Arn != tt.arn || tt.id != "" && *out.UserId != tt.id || *out.Account != account {
 			t.Errorf("%s is %s, %s, %s", name, *out.Arn, *out.UserId, *out.Account)
 		}
-		id, _ := awsmiddleware.GetRequestIDMetadata(out.ResultMetadata)
-		e, err := w.store.Audit.Find(t.Context(), id)
-		if err != nil || e.Outcome != audit.Allowed || e.Surface != "sts" || e.Operation != "GetCallerIdentity" || e.Caller != tt.arn {
-			t.Errorf("%s: event %+v, %v", name, e, err)
+		e := w.event()
+		if e.Outcome != audit.Allowed || e.Surface != "sts" || e.Operation != "GetCallerIdentity" || e.Caller != tt.arn {
+			t.Errorf("%s: event %+v", name, e)
 		}
+	}
+}
+
+func TestNoPolicyCanDenyGetCallerIdentity(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	_, key := w.newUser("denied", func(u *directory.IAMUser) {
+		u.Inline = []directory.InlinePolicy{{Name: "deny", Document: `{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":["sts:GetCallerIdentity","*"],"Resource":"*"}]}`}}
+	})
+	if out, err := w.client(key).GetCallerIdentity(t.Context(), nil); err != nil || !strings.HasSuffix(*out.Arn, "user/denied") {
+		t.Errorf("%v", err)
 	}
 }
 
@@ -144,9 +89,7 @@ func (w *world) presign(t *testing.T, c aws.Credentials) string {
 			o.APIOptions = append(o.APIOptions, smithyhttp.SetHeaderValue("X-K8s-Aws-Id", "cluster"), smithyhttp.SetHeaderValue("X-Amz-Expires", "60"))
 		})
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	if !strings.Contains(presigned.URL, "x-k8s-aws-id") || !strings.Contains(presigned.URL, "X-Amz-Expires=60") {
 		t.Fatalf("not what the authenticators send: %s", presigned.URL)
 	}
@@ -156,19 +99,13 @@ func (w *world) presign(t *testing.T, c aws.Credentials) string {
 func (w *world) get(t *testing.T, url, cluster string) (int, string) {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	r.Header.Set("X-K8s-Aws-Id", cluster)
-	response, err := w.server.Client().Do(r)
-	if err != nil {
-		t.Fatal(err)
-	}
+	response, err := w.Do(r)
+	must(t, err)
 	defer func() { _ = response.Body.Close() }()
 	body, err := io.ReadAll(response.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	return response.StatusCode, string(body)
 }
 
@@ -195,13 +132,38 @@ func TestPresignedCallsAreGoodForFifteenMinutes(t *testing.T) {
 	}
 }
 
-func TestWhatSTSDoesNotOfferIsAnUnknownAction(t *testing.T) {
+func TestEveryKindOfCallerMayPresign(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	_, err := w.client(w.root).GetSessionToken(t.Context(), nil)
-	var refused smithy.APIError
-	if !errors.As(err, &refused) || refused.ErrorCode() != "InvalidAction" || refused.ErrorMessage() != "Could not find operation GetSessionToken for version 2011-06-15" {
-		t.Errorf("got %v", err)
+	for name, tt := range w.callers(t) {
+		if status, body := w.get(t, w.presign(t, tt.key), "cluster"); status != 200 || !strings.Contains(body, "<Arn>"+tt.arn+"</Arn>") {
+			t.Errorf("%s: %d %s", name, status, body)
+		}
+	}
+}
+
+func TestAPresignedCallEndsWithItsSession(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	out, err := w.client(w.user).GetSessionToken(t.Context(), &sdk.GetSessionTokenInput{DurationSeconds: new(int32(900))})
+	must(t, err)
+	url := w.presign(t, temporary(out.Credentials))
+	w.pass(15*time.Minute - time.Second)
+	if status, body := w.get(t, url, "cluster"); status != 200 {
+		t.Errorf("a second before: %d %s", status, body)
+	}
+	w.pass(time.Second)
+	if status, body := w.get(t, url, "cluster"); status != 403 || !strings.Contains(body, "<Code>ExpiredToken</Code>") || !strings.Contains(body, "<Message>The security token included in the request is expired</Message>") {
+		t.Errorf("at its end: %d %s", status, body)
+	}
+}
+
+func TestAnUnknownActionIsNotThere(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	status, body := w.get(t, "https://sts.eu-north-1.amazonaws.com/?Action=GetNothing&Version=2011-06-15", "")
+	if status != 400 || !strings.Contains(body, "<Code>InvalidAction</Code>") || !strings.Contains(body, "<Message>Could not find operation GetNothing for version 2011-06-15</Message>") {
+		t.Errorf("%d %s", status, body)
 	}
 }
 
@@ -214,15 +176,10 @@ func TestWrongSecretsAndUnknownKeysAreToldApart(t *testing.T) {
 	token.SessionToken = "FwoGZXIvYXdzE"
 	for code, key := range map[string]aws.Credentials{"SignatureDoesNotMatch": wrong, "InvalidClientTokenId": unknown} {
 		_, err := w.client(key).GetCallerIdentity(t.Context(), nil)
-		var refused smithy.APIError
-		if !errors.As(err, &refused) || refused.ErrorCode() != code {
-			t.Errorf("got %v, want %s", err, code)
-		}
+		refused(t, err, code, "")
 	}
-	var refused smithy.APIError
-	if _, err := w.client(token).GetCallerIdentity(t.Context(), nil); !errors.As(err, &refused) || refused.ErrorCode() != "InvalidClientTokenId" {
-		t.Errorf("a session token with a long-term key: %v", err)
-	}
+	_, err := w.client(token).GetCallerIdentity(t.Context(), nil)
+	refused(t, err, "InvalidClientTokenId", "The security token included in the request is invalid.")
 }
 
 // The SDK corrects its clock from the answer's Date, so a client whose clock is wrong gets through at
@@ -232,12 +189,34 @@ func TestClientsWithAWrongClockRecover(t *testing.T) {
 	w := newWorld(t)
 	w.advance(time.Hour)
 	client := sdk.New(sdk.Options{
-		Region: "us-east-1", BaseEndpoint: &w.server.URL, HTTPClient: w.server.Client(),
-		Credentials: credentials.StaticCredentialsProvider{Value: w.root},
-		Retryer:     retry.NewStandard(func(o *retry.StandardOptions) { o.MaxAttempts, o.MaxBackoff = 2, time.Millisecond }),
+		Region: "us-east-1", HTTPClient: w, Credentials: credentials.StaticCredentialsProvider{Value: w.root},
+		Retryer: retry.NewStandard(func(o *retry.StandardOptions) { o.MaxAttempts, o.MaxBackoff = 2, time.Millisecond }),
 	})
 	out, err := client.GetCallerIdentity(t.Context(), nil)
 	if err != nil || *out.Arn != root {
 		t.Errorf("%v", err)
+	}
+}
+
+// Every event of an operation that decides for itself is JSON that names how the signature was examined.
+func TestEventsShowTheSignature(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	_, _ = w.assume(w.user, "arn:aws:iam::"+account+":role/none")
+	var proof struct {
+		Authentication []struct {
+			Name string
+			OK   bool
+		}
+		Asked     struct{ Role, SessionName string }
+		Decisions []struct{ Action, Result string }
+	}
+	e := w.event()
+	must(t, json.Unmarshal(e.Evidence, &proof))
+	if len(proof.Authentication) == 0 || !strings.HasSuffix(proof.Asked.Role, "role/none") || proof.Asked.SessionName != "s1" || len(proof.Decisions) == 0 {
+		t.Errorf("%s", e.Evidence)
+	}
+	if e.Outcome != audit.Refused || e.Code != "AccessDenied" || e.Caller != user || e.Operation != "AssumeRole" || !strings.HasSuffix(e.Resource, "role/none") {
+		t.Errorf("%+v", e)
 	}
 }

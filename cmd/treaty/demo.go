@@ -15,8 +15,9 @@ import (
 )
 
 const demoHelp = `Start a twin in memory and carry out, with the real SDK clients in this process, what Treaty is for: a
-Cognito identity-pool token becomes an Entra access token, which reads Microsoft Graph and Azure; then one
-refusal, with the reason. Each step prints what was done, the decoded tokens and the decision behind the
+Cognito identity-pool token becomes an Entra access token, which reads Microsoft Graph and Azure; an Entra
+token becomes the temporary keys of an AWS role, and the role's own token an Entra token again. On the way
+there is a refusal in each direction, with the reason. Each step prints what was done, the decoded tokens and the decision behind the
 answer. Nothing leaves the machine and nothing is kept.`
 
 func (a *app) demo() *cobra.Command {
@@ -47,8 +48,10 @@ func (a *app) runDemo(ctx context.Context, asJSON bool) (err error) {
 		GraphURL: names.Graph, ARMURL: names.ARM,
 		Explain: s.Explain, NewID: uuid.NewString,
 	}
-	if err := (&demo.CognitoToEntra{Stage: stage}).Run(ctx); err != nil {
-		return err
+	for _, flow := range []interface{ Run(context.Context) error }{&demo.CognitoToEntra{Stage: stage}, &demo.EntraToAWS{Stage: stage}} {
+		if err := flow.Run(ctx); err != nil {
+			return err
+		}
 	}
 	if asJSON {
 		return nil

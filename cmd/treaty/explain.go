@@ -69,7 +69,7 @@ func (a *app) explain() *cobra.Command {
 		},
 	}
 	c.PersistentFlags().BoolVar(&asJSON, "json", false, "print JSON")
-	c.AddCommand(a.explainAzure(&asJSON))
+	c.AddCommand(a.explainAzure(&asJSON), a.explainAWS(&asJSON), a.explainPolicy(&asJSON))
 	return c
 }
 

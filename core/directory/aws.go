@@ -20,11 +20,20 @@ import (
 type Account struct {
 	ID        string    `json:"id"` // twelve digits
 	Name      string    `json:"name"`
+	Alias     string    `json:"alias,omitempty"` // unique
 	CreatedAt time.Time `json:"createdAt"`
+
+	// TokenIssuer is the GUID in the issuer URL of the tokens that STS signs for the account's principals
+	// (https://GUID.tokens.sts.global.api.aws); it stays once made. TokensEnabled switches issuing.
+	TokenIssuer   string `json:"tokenIssuer,omitempty"`
+	TokensEnabled bool   `json:"tokensEnabled,omitempty"`
+
+	Version int64 `json:"-"` // grows with each update
 }
 
 // AccessKey is a long-term key. Principal is the ARN that calls with it: the account's root
-// (arn:aws:iam::ID:root) or an IAM user's; PrincipalID its unique id (for root the account id).
+// (arn:aws:iam::ID:root) or an IAM user's, as it was when the key was made; PrincipalID its unique id (for
+// root the account id), by which the user is found, whatever its name is by now.
 type AccessKey struct {
 	ID          string            `json:"id"` // AKIA…, carries the account
 	AccountID   string            `json:"accountId"`
@@ -37,9 +46,13 @@ type AccessKey struct {
 
 // Accounts keeps accounts and access keys.
 type Accounts interface {
-	PutAccount(ctx context.Context, a Account) error
+	PutAccount(ctx context.Context, a Account) error // makes or replaces, for seeding
 	Account(ctx context.Context, id string) (Account, error)
+	AccountByTokenIssuer(ctx context.Context, guid string) (Account, error)
 	Accounts(ctx context.Context) ([]Account, error)
+	// UpdateAccount writes a if the stored version is still a.Version, else fault.Conflict with reason
+	// "version"; reason "alias" when another account has its alias.
+	UpdateAccount(ctx context.Context, a Account) error
 	PutAccessKey(ctx context.Context, k AccessKey) error
 	AccessKey(ctx context.Context, id string) (AccessKey, error)
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -39,7 +40,9 @@ const (
 // for NegativeTTL. Failures are fault.Unavailable with the whole story in their text, which is for the
 // evidence and never for the wire.
 type Discovery struct {
-	Fetcher      Fetcher
+	Fetcher Fetcher
+	// Parse reads a key set: the keys that may be used, and why others may not. nil is jose.ParseKeySet.
+	Parse        func(doc []byte) (keys []PublicKey, skipped []string, err error)
 	LoopbackHTTP bool          // admit http for localhost and loopback addresses
 	TTL          time.Duration // how long keys serve without being asked for again
 	NegativeTTL  time.Duration
@@ -52,17 +55,39 @@ type Discovery struct {
 	Now func() time.Time
 
 	mu      sync.Mutex
-	issuers map[string]*published
-	resets  int // how often all was forgotten: a fetch begun before is not kept
+	issuers map[string]*published // by asked.key
+	resets  int                   // how often all was forgotten: a fetch begun before is not kept
 	flight  singleflight.Group
 }
 
 var _ KeySource = (*Discovery)(nil)
 
+// asked is whose keys are wanted. An issuer that is known by its certificates is another one for every set
+// of thumbprints: what one account trusts says nothing about another's.
+type asked struct {
+	issuer      string
+	thumbprints []string
+	pinned      bool
+}
+
+func (a asked) key() string {
+	if !a.pinned {
+		return a.issuer
+	}
+	return a.issuer + "\x00" + strings.Join(a.thumbprints, ",")
+}
+
+// Published is what an issuer publishes, and who answered for it.
+type Published struct {
+	Keys    []PublicKey
+	Skipped []string // keys that may not be used, and why
+	Peers   []Peer   // of the configuration and of the key set; none when the Fetcher pins nothing
+}
+
 // published is what we know of an issuer's keys. It is replaced, never written to.
 type published struct {
-	keys      []PublicKey
-	fetchedAt time.Time // of keys; zero when there never were any
+	Published
+	fetchedAt time.Time // of the keys; zero when there never were any
 	triedAt   time.Time // of the last attempt
 	forKid    time.Time // of the last attempt made for an unknown kid
 	err       error     // of the last attempt
@@ -70,8 +95,21 @@ type published struct {
 
 // PublicKeys returns the issuer's keys.
 func (d *Discovery) PublicKeys(ctx context.Context, issuer, kid string) ([]PublicKey, error) {
+	got, err := d.get(ctx, asked{issuer: issuer}, kid)
+	return got.Keys, err
+}
+
+// PinnedKeys returns the keys of an issuer that is also known by certificates, see PinningFetcher. A
+// Fetcher that pins nothing knows by its authorities alone.
+func (d *Discovery) PinnedKeys(ctx context.Context, issuer, kid string, thumbprints []string) (Published, error) {
+	sorted := slices.Clone(thumbprints)
+	slices.Sort(sorted)
+	return d.get(ctx, asked{issuer, slices.Compact(sorted), true}, kid)
+}
+
+func (d *Discovery) get(ctx context.Context, a asked, kid string) (Published, error) {
 	d.mu.Lock()
-	known := d.issuers[issuer]
+	known := d.issuers[a.key()]
 	d.mu.Unlock()
 	now := d.Now()
 	unknownKid := false
@@ -81,17 +119,17 @@ func (d *Discovery) PublicKeys(ctx context.Context, issuer, kid string) ([]Publi
 		return d.answer(known, now)
 	case known.fetchedAt.IsZero() || !within(now, known.fetchedAt, cmp.Or(d.TTL, DefaultTTL)):
 	case kid == "" || known.has(kid) || within(now, known.forKid, cmp.Or(d.Refetch, DefaultRefetch)):
-		return known.keys, nil
+		return known.Published, nil
 	default:
 		unknownKid = true
 	}
 	// A caller that goes away must not fail those who wait for the same answer.
-	result := d.flight.DoChan(issuer, func() (any, error) {
-		return d.renew(context.WithoutCancel(ctx), issuer, unknownKid), nil
+	result := d.flight.DoChan(a.key(), func() (any, error) {
+		return d.renew(context.WithoutCancel(ctx), a, unknownKid), nil
 	})
 	select {
 	case <-ctx.Done():
-		return nil, fault.Wrap(fault.Unavailable, "discover "+evidence.Clip(issuer), ctx.Err())
+		return Published{}, fault.Wrap(fault.Unavailable, "discover "+evidence.Clip(a.issuer), ctx.Err())
 	case got := <-result:
 		return d.answer(got.Val.(*published), d.Now())
 	}
@@ -113,7 +151,7 @@ func within(now, at time.Time, span time.Duration) bool {
 }
 
 func (p *published) has(kid string) bool {
-	for _, k := range p.keys {
+	for _, k := range p.Keys {
 		if k.ID == kid {
 			return true
 		}
@@ -122,28 +160,28 @@ func (p *published) has(kid string) bool {
 }
 
 // answer gives the keys, or stale ones in place of a failure.
-func (d *Discovery) answer(p *published, now time.Time) ([]PublicKey, error) {
+func (d *Discovery) answer(p *published, now time.Time) (Published, error) {
 	if p.err != nil && !within(now, p.fetchedAt, cmp.Or(d.Stale, DefaultStale)) {
-		return nil, p.err
+		return Published{}, p.err
 	}
-	return p.keys, nil
+	return p.Published, nil
 }
 
-func (d *Discovery) renew(ctx context.Context, issuer string, forKid bool) *published {
+func (d *Discovery) renew(ctx context.Context, a asked, forKid bool) *published {
 	ctx, cancel := context.WithTimeout(ctx, cmp.Or(d.Timeout, DefaultTimeout))
 	defer cancel()
 	d.mu.Lock()
 	resets := d.resets
 	d.mu.Unlock()
-	keys, err := d.fetch(ctx, issuer)
+	got, err := d.fetch(ctx, a)
 	now := d.Now()
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	fresh := &published{keys: keys, fetchedAt: now, triedAt: now, err: err}
-	if before := d.issuers[issuer]; before != nil {
+	fresh := &published{Published: got, fetchedAt: now, triedAt: now, err: err}
+	if before := d.issuers[a.key()]; before != nil {
 		fresh.forKid = before.forKid
 		if err != nil {
-			fresh.keys, fresh.fetchedAt = before.keys, before.fetchedAt
+			fresh.Published, fresh.fetchedAt = before.Published, before.fetchedAt
 		}
 	} else if err != nil {
 		fresh.fetchedAt = time.Time{}
@@ -152,18 +190,18 @@ func (d *Discovery) renew(ctx context.Context, issuer string, forKid bool) *publ
 		fresh.forKid = now
 	}
 	if resets == d.resets {
-		d.makeRoom(issuer)
-		d.issuers[issuer] = fresh
+		d.makeRoom(a.key())
+		d.issuers[a.key()] = fresh
 	}
 	return fresh
 }
 
 // makeRoom drops the issuer that was tried longest ago when the cache is full.
-func (d *Discovery) makeRoom(issuer string) {
+func (d *Discovery) makeRoom(key string) {
 	if d.issuers == nil {
 		d.issuers = map[string]*published{}
 	}
-	if _, there := d.issuers[issuer]; there || len(d.issuers) < cmp.Or(d.MaxIssuers, DefaultMaxIssuers) {
+	if _, there := d.issuers[key]; there || len(d.issuers) < cmp.Or(d.MaxIssuers, DefaultMaxIssuers) {
 		return
 	}
 	oldest := ""
@@ -175,51 +213,75 @@ func (d *Discovery) makeRoom(issuer string) {
 	delete(d.issuers, oldest)
 }
 
-func (d *Discovery) fetch(ctx context.Context, issuer string) ([]PublicKey, error) {
-	fail := func(reason string, err error) error {
-		return &fault.Fault{Kind: fault.Unavailable, Op: "discover " + evidence.Clip(issuer), Reason: reason, Err: err}
+func (d *Discovery) fetch(ctx context.Context, a asked) (Published, error) {
+	issuer, out := a.issuer, Published{}
+	fail := func(reason string, err error) (Published, error) {
+		return Published{}, &fault.Fault{Kind: fault.Unavailable, Op: "discover " + evidence.Clip(issuer), Reason: reason, Err: err}
 	}
 	if why := d.refuse(issuer); why != "" {
-		return nil, fail("issuer: "+why, nil)
+		return fail("issuer: "+why, nil)
 	}
 	if strings.ContainsRune(issuer, '?') { // OpenID Connect Discovery 1.0 section 3: no query, no fragment
-		return nil, fail("issuer: it has a query", nil)
+		return fail("issuer: it has a query", nil)
 	}
 	address := strings.TrimSuffix(issuer, "/") + "/.well-known/openid-configuration"
-	doc, err := d.Fetcher.Fetch(ctx, address)
+	doc, err := d.document(ctx, a, address, &out)
 	if err != nil {
-		return nil, fail("get "+address, err)
+		return fail("get "+address, err)
 	}
 	if len(doc) > maxDocument {
-		return nil, fail(address+" is too large", nil)
+		return fail(address+" is too large", nil)
 	}
 	members, _, err := jose.Object(string(doc))
 	if err != nil {
-		return nil, fail("read "+address, err)
+		return fail("read "+address, err)
 	}
 	config := Claims(members)
 	if got := config.Text("issuer"); got != issuer {
-		return nil, fail("the document's issuer is "+evidence.Clip(got)+": "+evidence.Difference(issuer, got).String(), nil)
+		return fail("the document's issuer is "+evidence.Clip(got)+": "+evidence.Difference(issuer, got).String(), nil)
 	}
 	jwksURI := config.Text("jwks_uri")
 	if why := d.refuse(jwksURI); why != "" {
-		return nil, fail("jwks_uri: "+why, nil)
+		return fail("jwks_uri: "+why, nil)
 	}
-	if doc, err = d.Fetcher.Fetch(ctx, jwksURI); err != nil {
-		return nil, fail("get "+jwksURI, err)
+	if doc, err = d.document(ctx, a, jwksURI, &out); err != nil {
+		return fail("get "+jwksURI, err)
 	}
+	parse := d.Parse
+	if parse == nil {
+		parse = parseKeys
+	}
+	if out.Keys, out.Skipped, err = parse(doc); err != nil {
+		return fail("read "+jwksURI, err)
+	}
+	if len(out.Keys) == 0 {
+		return fail(jwksURI+" has no usable key: "+evidence.Clip(strings.Join(out.Skipped, "; ")), nil)
+	}
+	return out, nil
+}
+
+// document gets one document, and notes who answered.
+func (d *Discovery) document(ctx context.Context, a asked, address string, out *Published) ([]byte, error) {
+	f, can := d.Fetcher.(PinningFetcher)
+	if !can || !a.pinned {
+		return d.Fetcher.Fetch(ctx, address)
+	}
+	doc, peer, err := f.FetchPinned(ctx, address, a.thumbprints)
+	if err == nil {
+		out.Peers = append(out.Peers, peer)
+	}
+	return doc, err
+}
+
+func parseKeys(doc []byte) (keys []PublicKey, skipped []string, err error) {
 	set, err := jose.ParseKeySet(doc)
 	if err != nil {
-		return nil, fail("read "+jwksURI, err)
+		return nil, nil, err
 	}
-	if len(set.Keys) == 0 {
-		return nil, fail(jwksURI+" has no usable key: "+evidence.Clip(strings.Join(set.Skipped, "; ")), nil)
+	for _, k := range set.Keys {
+		keys = append(keys, PublicKey(k))
 	}
-	keys := make([]PublicKey, len(set.Keys))
-	for i, k := range set.Keys {
-		keys[i] = PublicKey(k)
-	}
-	return keys, nil
+	return keys, set.Skipped, nil
 }
 
 // refuse says why an address of an issuer may not be asked, "" when it may.

@@ -2,6 +2,7 @@ package token
 
 import (
 	"crypto"
+	"crypto/ecdsa"
 	"crypto/rsa"
 	"crypto/x509"
 	"crypto/x509/pkix"
@@ -28,7 +29,7 @@ func (r *Keyring) generate(name string, sequence int, begin time.Time) (Key, Sto
 	if err != nil {
 		return Key{}, StoredKey{}, err
 	}
-	private, err := rsa.GenerateKey(r.Rand, rsaBits)
+	private, err := kind.private(r.Rand)
 	if err != nil {
 		return Key{}, StoredKey{}, fault.Wrap(fault.Internal, op, err)
 	}
@@ -53,6 +54,13 @@ func (r *Keyring) generate(name string, sequence int, begin time.Time) (Key, Sto
 	}
 	s.ID = k.ID
 	return k, s, nil
+}
+
+func (k Kind) private(rand io.Reader) (crypto.Signer, error) {
+	if k.Curve != nil {
+		return ecdsa.GenerateKey(k.Curve, rand)
+	}
+	return rsa.GenerateKey(rand, rsaBits)
 }
 
 func selfSigned(subject string, key crypto.Signer, begin time.Time, rand io.Reader) (*x509.Certificate, error) {
@@ -91,6 +99,13 @@ func CertificateThumbprint(ring string, _ int, _ crypto.PublicKey, cert *x509.Ce
 // key 1 of "cognito-identity/us-east-1" is "us-east-11".
 func Numbered(ring string, sequence int, _ crypto.PublicKey, _ *x509.Certificate) (string, error) {
 	return ring[strings.LastIndexByte(ring, '/')+1:] + strconv.Itoa(sequence), nil
+}
+
+// Counted makes a Kind.KeyID: the prefix and the key's number in its ring, from 0: "RSA_0", "RSA_1".
+func Counted(prefix string) func(ring string, sequence int, key crypto.PublicKey, cert *x509.Certificate) (string, error) {
+	return func(_ string, sequence int, _ crypto.PublicKey, _ *x509.Certificate) (string, error) {
+		return prefix + strconv.Itoa(sequence-1), nil
+	}
 }
 
 // parse turns a key at rest into one that signs.

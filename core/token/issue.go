@@ -14,6 +14,7 @@ type Issuer struct {
 	Ring      string
 	Algorithm string    // one of jose.Algorithms that fits the ring's keys
 	Type      string    // typ; "JWS" puts kid first, as the tokens of identity pools do
+	KidFirst  bool      // puts kid first for any typ
 	X5T       bool      // name the key's certificate, too
 	Rand      io.Reader // needed by PS256, PS384 and PS512 only
 }
@@ -47,7 +48,7 @@ func (i *Issuer) header(key Key) (jose.Header, error) {
 		return nil, fault.New(fault.Internal, "issue token of ring "+i.Ring, "key "+key.ID+" has no certificate to name")
 	case i.X5T:
 		return jose.Header{typ, alg, {Name: "x5t", Value: jose.Thumbprint(key.Certificate.Raw)}, kid}, nil
-	case i.Type == "JWS":
+	case i.KidFirst || i.Type == "JWS":
 		return jose.Header{kid, typ, alg}, nil
 	}
 	return jose.Header{typ, alg, kid}, nil

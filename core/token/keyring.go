@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"crypto"
+	"crypto/elliptic"
 	"crypto/x509"
 	"errors"
 	"io"
@@ -23,6 +24,8 @@ type Kind struct {
 	KeyID func(ring string, sequence int, key crypto.PublicKey, cert *x509.Certificate) (string, error)
 	// Subject is the common name of the key's self-signed certificate, "" for none.
 	Subject string
+	// Curve makes the keys elliptic (P-384 for ES384); nil makes them RSA.
+	Curve elliptic.Curve
 }
 
 // Defaults of a Keyring's zero durations. Both clouds rotate without notice and ask verifiers to refetch

@@ -68,3 +68,31 @@ type KeySource interface {
 type Fetcher interface {
 	Fetch(ctx context.Context, url string) ([]byte, error)
 }
+
+// Peer is who answered a fetch over TLS.
+type Peer struct {
+	Host        string
+	Thumbprints []string // SHA-1 of the certificates that it showed, in lower-case hex, its own first
+	Trusted     bool     // an authority vouches for it, or it is this process itself
+	Pin         string   // the thumbprint that it is known by where no authority vouches for it
+}
+
+// PinningFetcher is a Fetcher that also knows a peer by one of its certificates: one of these SHA-1
+// thumbprints, in lower-case hex, stands in for an authority. What neither knows is *UnknownPeer, and is
+// sent no request.
+type PinningFetcher interface {
+	FetchPinned(ctx context.Context, url string, thumbprints []string) ([]byte, Peer, error)
+}
+
+// UnknownPeer is the failure of a fetch whose peer neither an authority nor a thumbprint vouches for.
+type UnknownPeer struct {
+	Peer Peer
+	Err  error // why no authority does
+}
+
+func (u *UnknownPeer) Error() string {
+	return "no authority and no thumbprint vouches for " + u.Peer.Host + ": " + u.Err.Error()
+}
+
+// Unwrap gives the reason.
+func (u *UnknownPeer) Unwrap() error { return u.Err }

@@ -21,6 +21,9 @@ const (
 	None             Surface = ""
 	AWS              Surface = "aws"               // the AWS operation dispatcher
 	CognitoDiscovery Surface = "cognito-discovery" // issuer documents of identity pools
+	AccountTokens    Surface = "account-tokens"    // issuer documents of the tokens that STS signs for accounts
+	S3               Surface = "s3"                // Amazon S3
+	DynamoDB         Surface = "dynamodb"          // Amazon DynamoDB
 	Authority        Surface = "authority"         // Entra's authority and token service
 	Graph            Surface = "graph"             // Microsoft Graph
 	ResourceManager  Surface = "arm"               // Azure Resource Manager
@@ -40,7 +43,11 @@ var platform = map[string]bool{
 // exact lists the names that stand for one host.
 var exact = map[string]Surface{
 	"sts.amazonaws.com":              AWS, // global endpoint, signs as us-east-1
+	"iam.amazonaws.com":              AWS,
+	"iam-fips.amazonaws.com":         AWS,
+	"iam.global.api.aws":             AWS,
 	"cognito-identity.amazonaws.com": CognitoDiscovery,
+	"s3.amazonaws.com":               S3,
 	"login.microsoftonline.com":      Authority,
 	"login.windows.net":              Authority,
 	"login.microsoft.com":            Authority,
@@ -49,12 +56,15 @@ var exact = map[string]Surface{
 	"management.azure.com":           ResourceManager,
 }
 
-// regional are names with a region in them.
+// regional are names with a region, a bucket or an account's issuer in them.
 var regional = []struct {
 	pattern *regexp.Regexp
 	surface Surface
 }{
 	{regexp.MustCompile(`^(?:sts|cognito-identity)(?:-fips)?\.([a-z]{2,4}(?:-[a-z]+)+-[0-9])\.(?:amazonaws\.com|api\.aws)$`), AWS},
+	{regexp.MustCompile(`^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\.tokens\.sts\.global\.api\.aws$`), AccountTokens},
+	{regexp.MustCompile(`^(?:[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]\.)?s3(?:[.-](?:dualstack\.)?[a-z]{2,4}(?:-[a-z]+)+-[0-9])?\.amazonaws\.com$`), S3},
+	{regexp.MustCompile(`^dynamodb(?:-fips)?\.([a-z]{2,4}(?:-[a-z]+)+-[0-9])\.(?:amazonaws\.com|api\.aws)$`), DynamoDB},
 	{regexp.MustCompile(`^[a-z][a-z0-9]{1,30}\.login\.microsoft\.com$`), Authority}, // AZURE_REGIONAL_AUTHORITY_NAME
 }
 
@@ -134,7 +144,8 @@ func Families() []string { return append([]string(nil), families...) }
 func Examples(region string) []string {
 	return []string{
 		"sts.amazonaws.com", "sts." + region + ".amazonaws.com",
-		"cognito-identity.amazonaws.com", "cognito-identity." + region + ".amazonaws.com",
+		"iam.amazonaws.com", "cognito-identity.amazonaws.com", "cognito-identity." + region + ".amazonaws.com",
+		"s3." + region + ".amazonaws.com", "dynamodb." + region + ".amazonaws.com",
 		"login.microsoftonline.com", "login.windows.net", "login.microsoft.com", "sts.windows.net",
 		"graph.microsoft.com", "management.azure.com",
 	}

@@ -106,17 +106,19 @@ func contains(list []netip.Prefix, a netip.Addr) bool {
 	return false
 }
 
-// Client fetches documents. It implements token.Fetcher.
+// Client fetches documents. It implements token.Fetcher and token.PinningFetcher.
 type Client struct {
 	http    *http.Client
 	policy  *Policy
+	own     func(host string) http.Handler
+	roots   *x509.CertPool
 	timeout time.Duration
 }
 
 // New makes a client. own gives the handler of a host that this server answers, nil for any other; roots
 // may be nil for the system's.
 func New(policy *Policy, own func(host string) http.Handler, roots *x509.CertPool, timeout time.Duration) *Client {
-	c := &Client{policy: policy, timeout: timeout}
+	c := &Client{policy: policy, own: own, roots: roots, timeout: timeout}
 	network := &http.Transport{
 		DialContext:            c.dial,
 		TLSClientConfig:        &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12},
@@ -143,6 +145,10 @@ func (c *Client) Close() { c.http.CloseIdleConnections() }
 
 // Fetch gets an https document of at most 512 KiB; every failure is fault.Unavailable.
 func (c *Client) Fetch(ctx context.Context, address string) ([]byte, error) {
+	return c.fetch(ctx, c.http, address)
+}
+
+func (c *Client) fetch(ctx context.Context, by *http.Client, address string) ([]byte, error) {
 	op := "fetch " + address
 	u, err := url.Parse(address)
 	if err != nil {
@@ -160,7 +166,7 @@ func (c *Client) Fetch(ctx context.Context, address string) ([]byte, error) {
 	}
 	r.Header.Set("Accept", "application/json")
 	r.Header.Set("User-Agent", "treaty")
-	resp, err := c.http.Do(r)
+	resp, err := by.Do(r)
 	if err != nil {
 		return nil, fault.Wrap(fault.Unavailable, op, err)
 	}

@@ -120,7 +120,7 @@ func TestFetchRefusesByTheAddressDialled(t *testing.T) {
 		t.Fatal(err)
 	}
 	policy.Refused = func(host string) string {
-		if host == "iam.amazonaws.com" {
+		if host == "ec2.us-east-1.amazonaws.com" {
 			return "not served here"
 		}
 		return ""
@@ -130,7 +130,7 @@ func TestFetchRefusesByTheAddressDialled(t *testing.T) {
 	if _, err := c.Fetch(t.Context(), s.URL+"/doc"); err == nil || !strings.Contains(err.Error(), "outbound.allow") {
 		t.Errorf("a loopback issuer: %v", err)
 	}
-	if _, err := c.Fetch(t.Context(), "https://iam.amazonaws.com/doc"); err == nil || !strings.Contains(err.Error(), "not served here") {
+	if _, err := c.Fetch(t.Context(), "https://ec2.us-east-1.amazonaws.com/doc"); err == nil || !strings.Contains(err.Error(), "not served here") {
 		t.Errorf("a refused host: %v", err)
 	}
 }

@@ -27,6 +27,7 @@ type Target struct {
 	Users         directory.Users
 	Subscriptions directory.Subscriptions
 	Roles         directory.Roles
+	IAM           IAM
 	Sealer        *credential.Sealer
 	Now           func() time.Time
 
@@ -84,6 +85,9 @@ func (t Target) Apply(ctx context.Context, d Document) error {
 	for i, a := range d.Accounts {
 		t.account(ctx, &ps, fmt.Sprintf("accounts[%d]", i), a)
 	}
+	for i, a := range d.Accounts { // when every account's users and roles exist
+		t.trusts(ctx, &ps, fmt.Sprintf("accounts[%d]", i), a)
+	}
 	for i, tn := range d.Tenants {
 		t.tenant(ctx, &ps, fmt.Sprintf("tenants[%d]", i), tn)
 	}
@@ -102,17 +106,10 @@ func note(ps *config.Problems, path string, err error) bool {
 }
 
 func (t Target) account(ctx context.Context, ps *config.Problems, path string, a Account) {
-	have, err := t.Accounts.Account(ctx, a.ID)
-	created := have.CreatedAt
-	if errors.Is(err, fault.NotFound) {
-		created, err = t.Now(), nil
-	}
-	if !note(ps, path, err) {
+	if !note(ps, path, again(func() error { return t.describe(ctx, a) })) {
 		return
 	}
-	if have.Name != a.Name && !note(ps, path, t.Accounts.PutAccount(ctx, directory.Account{ID: a.ID, Name: a.Name, CreatedAt: created})) {
-		return
-	}
+	t.iam(ctx, ps, path, a)
 	for i, k := range a.AccessKeys {
 		note(ps, fmt.Sprintf("%s.access_keys[%d]", path, i), t.accessKey(ctx, a.ID, k))
 	}
@@ -127,6 +124,22 @@ func (t Target) account(ctx context.Context, ps *config.Problems, path string, a
 	}
 }
 
+// describe gives an account its name and, if the document has one, its alias.
+func (t Target) describe(ctx context.Context, a Account) error {
+	have, err := t.Accounts.Account(ctx, a.ID)
+	if errors.Is(err, fault.NotFound) {
+		return t.Accounts.PutAccount(ctx, directory.Account{ID: a.ID, Name: a.Name, Alias: a.Alias, CreatedAt: t.Now()})
+	}
+	want := have
+	want.Name = a.Name
+	or(&a.Alias, have.Alias)
+	want.Alias = a.Alias
+	if err != nil || want == have {
+		return err
+	}
+	return t.Accounts.UpdateAccount(ctx, want)
+}
+
 // identity makes a developer identity, unless its user has it already.
 func (t Target) identity(ctx context.Context, p IdentityPool, i Identity) error {
 	now := t.Now()
@@ -139,23 +152,40 @@ func (t Target) identity(ctx context.Context, p IdentityPool, i Identity) error 
 	return err
 }
 
+// accessKey makes an account-wide key: the root's, or that of a user by name.
 func (t Target) accessKey(ctx context.Context, account string, k AccessKey) error {
-	want := directory.AccessKey{
-		ID: k.ID, AccountID: account, Secret: k.Secret, Active: true, CreatedAt: t.Now(),
-		Principal: "arn:aws:iam::" + account + ":root", PrincipalID: account,
+	if k.User == "" {
+		return t.putKey(ctx, directory.AccessKey{ID: k.ID, AccountID: account, Secret: k.Secret, Principal: "arn:aws:iam::" + account + ":root", PrincipalID: account})
 	}
-	if k.User != "" {
-		want.Principal = "arn:aws:iam::" + account + ":user/" + k.User
-		want.PrincipalID = "AIDA" + strings.ToUpper(strings.ReplaceAll(Derived(account, "user", k.User), "-", "")[:17])
-	}
-	have, err := t.Accounts.AccessKey(ctx, k.ID)
-	if err == nil {
-		want.CreatedAt = have.CreatedAt
-		if have.Secret.Equal(want.Secret) && have.AccountID == account && have.Principal == want.Principal && have.Active {
-			return nil
-		}
-	} else if !errors.Is(err, fault.NotFound) {
+	u, err := t.named(ctx, account, k.User)
+	if err != nil {
 		return err
+	}
+	return t.userKey(ctx, u, k)
+}
+
+func (t Target) userKey(ctx context.Context, u directory.IAMUser, k AccessKey) error {
+	return t.putKey(ctx, directory.AccessKey{ID: k.ID, AccountID: u.AccountID, Secret: k.Secret, Principal: u.ARN, PrincipalID: u.ID})
+}
+
+func (t Target) putKey(ctx context.Context, want directory.AccessKey) error {
+	want.Active, want.CreatedAt = true, t.Now()
+	have, err := t.Accounts.AccessKey(ctx, want.ID)
+	if errors.Is(err, fault.NotFound) {
+		return t.Accounts.PutAccessKey(ctx, want)
+	}
+	if err != nil {
+		return err
+	}
+	want.CreatedAt = have.CreatedAt
+	// One that was seeded before users were kept is not among its principal's.
+	listed, err := t.IAM.Keys.AccessKeysOf(ctx, want.PrincipalID)
+	if err != nil {
+		return err
+	}
+	known := slices.ContainsFunc(listed, func(k directory.AccessKey) bool { return k.ID == want.ID })
+	if known && have.Secret.Equal(want.Secret) && have.AccountID == want.AccountID && have.Principal == want.Principal && have.Active {
+		return nil
 	}
 	return t.Accounts.PutAccessKey(ctx, want)
 }

@@ -74,14 +74,9 @@ func (c *checker) account(path string, a Account) {
 	c.form(path+".id", a.ID, accountID, "account id of twelve digits (quote it)")
 	c.unique("account", path+".id", a.ID)
 	for i, k := range a.AccessKeys {
-		p := fmt.Sprintf("%s.access_keys[%d]", path, i)
-		c.form(p+".id", k.ID, accessKeyID, "access key id of 16 to 128 capitals and digits")
-		c.unique("access key", p+".id", k.ID)
-		if n := len(k.Secret); n < 16 || n > 128 {
-			c.Add(p+".secret", "has %d characters; 16 to 128 are taken", n)
-		}
-		c.form(p+".user", k.User, userName, "IAM user name")
+		c.accessKey(fmt.Sprintf("%s.access_keys[%d]", path, i), k)
 	}
+	c.iam(path, a)
 	for i, pool := range a.IdentityPools {
 		p := fmt.Sprintf("%s.identity_pools[%d]", path, i)
 		c.form(p+".id", pool.ID, poolID, "identity pool id, REGION:GUID")
@@ -92,6 +87,15 @@ func (c *checker) account(path string, a Account) {
 			c.identity(fmt.Sprintf("%s.identities[%d]", p, j), pool, identity)
 		}
 	}
+}
+
+func (c *checker) accessKey(path string, k AccessKey) {
+	c.form(path+".id", k.ID, accessKeyID, "access key id of 16 to 128 capitals and digits")
+	c.unique("access key", path+".id", k.ID)
+	if n := len(k.Secret); n < 16 || n > 128 {
+		c.Add(path+".secret", "has %d characters; 16 to 128 are taken", n)
+	}
+	c.form(path+".user", k.User, userName, "IAM user name")
 }
 
 func (c *checker) identity(path string, pool IdentityPool, i Identity) {

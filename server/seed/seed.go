@@ -1,5 +1,5 @@
-// Package seed is what must exist when a server starts: accounts, access keys and identity pools on one
-// side; tenants, applications, users, subscriptions and role assignments on the other.
+// Package seed is what must exist when a server starts: accounts with their identities (users, groups,
+// roles, policies, providers), access keys and identity pools on one side; tenants, applications, users, subscriptions and role assignments on the other.
 //
 // It owns the YAML document, its checks (every problem at once, with its path) and its application to the
 // repositories, which is idempotent: what the document names exists afterwards as it says, what it does not
@@ -33,9 +33,16 @@ type Account struct {
 	Name          string         `yaml:"name"`
 	AccessKeys    []AccessKey    `yaml:"access_keys"`
 	IdentityPools []IdentityPool `yaml:"identity_pools"`
+	Alias         string         `yaml:"alias"`
+	Policies      []IAMPolicy    `yaml:"policies"`
+	Groups        []IAMGroup     `yaml:"groups"`
+	Users         []IAMUser      `yaml:"users"`
+	Roles         []IAMRole      `yaml:"roles"`
+	OIDCProviders []OIDCProvider `yaml:"oidc_providers"`
 }
 
-// AccessKey is a long-term key of the account's root, or of an IAM user by name.
+// AccessKey is a long-term key of the account's root, or of an IAM user by name; a user who is not there
+// is made.
 type AccessKey struct {
 	ID     string            `yaml:"id"`     // AKIA…
 	Secret credential.Secret `yaml:"secret"` // 16 to 128 characters; AWS's own have 40
@@ -198,9 +205,9 @@ func Parse(b []byte) (Document, error) {
 // Complete fills in what may be left out: derived ids and defaults. GUIDs and domains become lower case.
 func (d *Document) Complete() {
 	for i := range d.Accounts {
-		if a := &d.Accounts[i]; a.Name == "" {
-			a.Name = a.ID
-		}
+		a := &d.Accounts[i]
+		or(&a.Name, a.ID)
+		a.completeIAM()
 	}
 	for i := range d.Tenants {
 		d.Tenants[i].complete()

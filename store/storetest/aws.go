@@ -12,16 +12,18 @@ import (
 func accounts(t *testing.T, s *store.Store) {
 	ctx := t.Context()
 	r := s.Accounts
-	a := directory.Account{ID: "123456789012", Name: "Treaty", CreatedAt: at(0)}
-	b := directory.Account{ID: "000000000001", Name: "other", CreatedAt: at(1)}
+	a := directory.Account{ID: "123456789012", Name: "Treaty", CreatedAt: at(0), Version: 1}
+	b := directory.Account{ID: "000000000001", Name: "other", CreatedAt: at(1), Version: 1}
 	got(t, []directory.Account{})(r.Accounts(ctx))
 	ok(t, r.PutAccount(ctx, a))
 	ok(t, r.PutAccount(ctx, b))
 	got(t, a)(r.Account(ctx, a.ID))
 	a.Name = "renamed"
 	ok(t, r.PutAccount(ctx, a))
+	a.Version = 2
 	got(t, []directory.Account{b, a})(r.Accounts(ctx))
 	missing[directory.Account](t)(r.Account(ctx, "999999999999"))
+	changingAccounts(t, s, a, b)
 
 	k := directory.AccessKey{ID: "AKIAEXAMPLE", AccountID: a.ID, Principal: "arn:aws:iam::123456789012:root", PrincipalID: a.ID,
 		Secret: "wJalrXUtnFEMI/K7MDENG", Active: true, CreatedAt: at(2)}
@@ -33,6 +35,39 @@ func accounts(t *testing.T, s *store.Store) {
 	ok(t, r.PutAccessKey(ctx, k))
 	got(t, k)(r.AccessKey(ctx, k.ID))
 	missing[directory.AccessKey](t)(r.AccessKey(ctx, "AKIANOBODY"))
+}
+
+// changingAccounts updates accounts by version, with an alias and an issuer of their own.
+func changingAccounts(t *testing.T, s *store.Store, a, b directory.Account) {
+	t.Helper()
+	ctx := t.Context()
+	r := s.Accounts
+	missing[directory.Account](t)(r.AccountByTokenIssuer(ctx, ""))
+	missing[directory.Account](t)(r.AccountByTokenIssuer(ctx, "guid"))
+	a.Alias, a.TokenIssuer, a.TokensEnabled = "treaty", "guid", true
+	ok(t, r.UpdateAccount(ctx, a))
+	refused(t, r.UpdateAccount(ctx, a), fault.Conflict, "version")
+	a.Version++
+	for range 2 {
+		got(t, a)(r.AccountByTokenIssuer(ctx, "guid"))
+		got(t, a)(r.Account(ctx, a.ID))
+	}
+	taken := b
+	taken.Alias = "treaty"
+	refused(t, r.UpdateAccount(ctx, taken), fault.Conflict, "alias")
+	refused(t, r.PutAccount(ctx, taken), fault.Conflict, "alias")
+	taken.Alias, taken.TokenIssuer = "", "guid"
+	refused(t, r.UpdateAccount(ctx, taken), fault.Conflict, "token_issuer")
+	got(t, b)(r.Account(ctx, b.ID))
+	if kinds := together(func(int) error { return r.UpdateAccount(ctx, b) }); kinds[""] != 1 || kinds[fault.Conflict] != several-1 {
+		t.Fatal("of several updates of one version one holds, got ", kinds)
+	}
+	a.Alias = ""
+	ok(t, r.UpdateAccount(ctx, a))
+	b.Alias, b.Version = "treaty", 2
+	ok(t, r.UpdateAccount(ctx, b)) // what one gave up another may take
+	b.ID = "999999999999"
+	refused(t, r.UpdateAccount(ctx, b), fault.NotFound)
 }
 
 func pool(id string) directory.IdentityPool {

@@ -103,12 +103,22 @@ func snapshot(t *testing.T, s *store.Store) {
 	ok(t, s.Applications.CreateApplication(ctx, application("new")))
 	ok(t, s.Tenants.PutTenant(ctx, directory.Tenant{ID: "t", Domains: []string{"changed.example"}}))
 	ok(t, s.Principals.DeletePrincipal(ctx, "t", "sp"))
+	ok(t, s.Memberships.Leave(ctx, person("ada").ID, team("g").ID))
+	ok(t, s.AccessKeys.DeleteAccessKey(ctx, person("ada").ID, "AKIAUSER"))
+	ok(t, s.IAMRoles.Delete(ctx, role("r").ID, 1))
+	ok(t, s.IAMUsers.Create(ctx, person("new"), 9))
+	ok(t, s.Accounts.UpdateAccount(ctx, directory.Account{ID: account, Alias: "other", Version: 1}))
 	for range 2 {
 		ok(t, s.Restore(ctx))
 		got(t, before)(everything(t, s), nil)
 	}
 	missing[directory.Application](t)(s.Applications.Application(ctx, "t", "new"))
 	missing[directory.Tenant](t)(s.Tenants.Tenant(ctx, "changed.example"))
+	missing[directory.IAMUser](t)(s.IAMUsers.Named(ctx, account, "new"))
+	refused(t, s.IAMPolicies.Delete(ctx, managed("p").ID, 1), fault.Conflict, "in use") // references came back
+	refused(t, s.IAMUsers.Delete(ctx, person("ada").ID, 1), fault.Conflict, "in use")
+	refused(t, s.IAMUsers.Create(ctx, person("Ada"), 9), fault.Conflict, "name")
+	got(t, userKey("AKIAUSER", "ada"))(s.Accounts.AccessKey(ctx, "AKIAUSER"))
 	if k, err := s.Keys.Keys(ctx, "entra"); err != nil || len(k) != 1 {
 		t.Fatal("keys stay: ", k, err)
 	}
@@ -131,8 +141,9 @@ func snapshot(t *testing.T, s *store.Store) {
 func fill(t *testing.T, s *store.Store) {
 	t.Helper()
 	ctx := t.Context()
-	ok(t, s.Accounts.PutAccount(ctx, directory.Account{ID: "123456789012"}))
+	ok(t, s.Accounts.PutAccount(ctx, directory.Account{ID: account, Alias: "treaty", TokenIssuer: "guid"}))
 	ok(t, s.Accounts.PutAccessKey(ctx, directory.AccessKey{ID: "AKIA", Secret: "secret"}))
+	fillIAM(t, s)
 	ok(t, s.Pools.CreatePool(ctx, pool("p")))
 	identity(t, s, "i", "u")
 	ok(t, s.Tenants.PutTenant(ctx, directory.Tenant{ID: "t", Domains: []string{"t.example"}}))
@@ -148,6 +159,23 @@ func fill(t *testing.T, s *store.Store) {
 	ok(t, err)
 	ok(t, s.Roles.PutRoleDefinition(ctx, directory.RoleDefinition{ID: "d", TenantID: "t", Name: "n"}))
 	ok(t, s.Roles.AssignRole(ctx, directory.RoleAssignment{ID: "a", TenantID: "t", Scope: "/", PrincipalID: "sp", RoleDefinitionID: "d"}))
+}
+
+func fillIAM(t *testing.T, s *store.Store) {
+	t.Helper()
+	ctx := t.Context()
+	ok(t, s.IAMPolicies.Create(ctx, managed("p"), 9))
+	r, u, phone := role("r"), person("ada"), device("phone")
+	r.Managed, u.Boundary, phone.UserID = []string{managed("p").ARN, cloudPolicy}, managed("p").ARN, u.ID
+	ok(t, s.IAMRoles.Create(ctx, r, 9))
+	ok(t, s.IAMUsers.Create(ctx, u, 9))
+	ok(t, s.IAMGroups.Create(ctx, team("g"), 9))
+	ok(t, s.OIDCProviders.Create(ctx, directory.OIDCProvider{IAMEntity: entity("oidc-provider", "issuer.example")}, 9))
+	ok(t, s.SAMLProviders.Create(ctx, directory.SAMLProvider{IAMEntity: entity("saml-provider", "s")}, 9))
+	ok(t, s.MFADevices.Create(ctx, phone, 9))
+	ok(t, s.Memberships.Join(ctx, u.ID, team("g").ID, 9))
+	ok(t, s.AccessKeys.CreateAccessKey(ctx, userKey("AKIAUSER", "ada"), 9))
+	ok(t, s.Usage.NoteUse(ctx, "AKIAUSER", directory.Use{At: at(1), Service: "s3"}))
 }
 
 // everything is all of the directory that fill put, a line a repository.
@@ -188,7 +216,41 @@ func everything(t *testing.T, s *store.Store) string {
 	line(v12, err)
 	v13, err := s.Roles.RoleAssignments(ctx, "t")
 	line(v13, err)
+	everythingOfIAM(t, s, line)
 	return out.String()
+}
+
+func everythingOfIAM(t *testing.T, s *store.Store, line func(any, error)) {
+	t.Helper()
+	ctx := t.Context()
+	v1, err := s.IAMRoles.List(ctx, account, "", 9)
+	line(v1, err)
+	v2, err := s.IAMUsers.List(ctx, account, "", 9)
+	line(v2, err)
+	v3, err := s.IAMGroups.List(ctx, account, "", 9)
+	line(v3, err)
+	v4, err := s.IAMPolicies.List(ctx, account, "", 9)
+	line(v4, err)
+	v5, err := s.OIDCProviders.List(ctx, account, "", 9)
+	line(v5, err)
+	v6, err := s.SAMLProviders.List(ctx, account, "", 9)
+	line(v6, err)
+	v7, err := s.MFADevices.List(ctx, account, "", 9)
+	line(v7, err)
+	v8, err := s.Attachments.Attachments(ctx, account, managed("p").ARN)
+	line(v8, err)
+	v9, err := s.Memberships.GroupsOf(ctx, person("ada").ID)
+	line(v9, err)
+	v10, err := s.Memberships.Members(ctx, team("g").ID, "", 9)
+	line(v10, err)
+	v11, err := s.AccessKeys.AccessKeysOf(ctx, person("ada").ID)
+	line(v11, err)
+	u, err := s.Usage.LastUse(ctx, "AKIAUSER")
+	if v12 := []directory.Use{u}; u != (directory.Use{}) {
+		line(v12, err)
+	} else {
+		line(v12[:0], err)
+	}
 }
 
 // texts proves that both databases answer alike to what one of them cannot keep.

@@ -54,7 +54,9 @@ func Run(t *testing.T, open func(t *testing.T) *store.Store) {
 		name string
 		run  func(t *testing.T, s *store.Store)
 	}{
-		{"accounts", accounts}, {"pools", pools}, {"identities", identities}, {"merging identities", merging},
+		{"accounts", accounts}, {"IAM entities", iam}, {"MFA codes", codes}, {"attached policies", attaching},
+		{"callers who attach and delete at once", racing}, {"memberships", joining}, {"access keys", accessKeys},
+		{"callers who make keys of a user that is deleted", keying}, {"last use", lastUse}, {"pools", pools}, {"identities", identities}, {"merging identities", merging},
 		{"callers who resolve at once", resolving}, {"tenants", tenants}, {"applications", applications},
 		{"principals", principals}, {"federated credentials", federated}, {"callers who reach a limit at once", limiting},
 		{"app role assignments", appRoles}, {"users", users}, {"subscriptions", subscriptions}, {"resources", resources},

@@ -33,6 +33,18 @@ type field struct {
 	index int
 	name  string // as on the wire
 	lower string // with its first letter in lower case: PolicyDescriptorType.arn, and names in messages
+	exact bool   // a timestamp that awsQuery answers with milliseconds
+}
+
+// exact lists the timestamps that awsQuery answers with milliseconds, by the SDK's name of the structure;
+// all others come in whole seconds (recorded).
+var exact = map[string]bool{
+	"GetWebIdentityTokenOutput.Expiration":      true,
+	"GetOpenIDConnectProviderOutput.CreateDate": true,
+	"GetSAMLProviderOutput.CreateDate":          true,
+	"GetSAMLProviderOutput.ValidUntil":          true,
+	"SAMLProviderListEntry.CreateDate":          true,
+	"SAMLProviderListEntry.ValidUntil":          true,
 }
 
 // fields lists the members of a struct type; ResultMetadata is the SDK's own and no member.
@@ -50,7 +62,7 @@ func members(t reflect.Type) []field {
 	for i := range t.NumField() {
 		f := t.Field(i)
 		if f.IsExported() && f.Name != "ResultMetadata" {
-			out = append(out, field{i, f.Name, lowerFirst(f.Name)})
+			out = append(out, field{i, f.Name, lowerFirst(f.Name), exact[t.Name()+"."+f.Name]})
 		}
 	}
 	return out

@@ -98,9 +98,18 @@ func bound(s string) (*int64, error) {
 	return &n, err
 }
 
+// translated are the models' patterns that need what Go's expressions lack, in the words of those. A hyphen
+// that no other follows, (?!-): the alias' length is a constraint of its own.
+var translated = map[string]string{
+	`^[a-z0-9]([a-z0-9]|-(?!-)){1,61}[a-z0-9]$`: `[a-z0-9]+(-[a-z0-9]+)*`,
+}
+
 // fromJava turns Java's \uXXXX into \x{XXXX}. The models' \u10000-\u10FFFF reads, in Java as here, as
 // U+1000, a range 0-U+10FF and FF.
 func fromJava(p string) string {
+	if q, ok := translated[p]; ok {
+		return q
+	}
 	var b strings.Builder
 	for {
 		i := strings.Index(p, `\u`)

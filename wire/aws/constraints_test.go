@@ -2,10 +2,12 @@ package aws
 
 import (
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/service/cognitoidentity"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	ststypes "github.com/aws/aws-sdk-go-v2/service/sts/types"
 	"github.com/google/go-cmp/cmp"
@@ -112,9 +114,11 @@ func TestTablesAndSDKAgree(t *testing.T) {
 	for name, s := range map[string]struct {
 		table  string
 		client reflect.Type
+		beyond []string // types that the SDK has behind an interface, as it has unions
 	}{
-		"cognito-identity": {constraints.CognitoIdentity, reflect.TypeFor[*cognitoidentity.Client]()},
-		"sts":              {constraints.STS, reflect.TypeFor[*sts.Client]()},
+		"cognito-identity": {table: constraints.CognitoIdentity, client: reflect.TypeFor[*cognitoidentity.Client]()},
+		"iam":              {table: constraints.IAM, client: reflect.TypeFor[*iam.Client](), beyond: []string{"PolicyIdentifier", "InlinePolicyIdentifierType"}},
+		"sts":              {table: constraints.STS, client: reflect.TypeFor[*sts.Client]()},
 	} {
 		var inputs []reflect.Type
 		for i := range s.client.NumMethod() {
@@ -126,7 +130,11 @@ func TestTablesAndSDKAgree(t *testing.T) {
 		if len(c.rules) < 40 || len(inputs) < 10 {
 			t.Fatalf("%s: %d rules, %d inputs", name, len(c.rules), len(inputs))
 		}
-		if unmet := c.Unmet(inputs...); unmet != nil {
+		unmet := slices.DeleteFunc(c.Unmet(inputs...), func(line string) bool {
+			shape, _, _ := strings.Cut(line, ".")
+			return slices.Contains(s.beyond, shape)
+		})
+		if len(unmet) > 0 {
 			t.Errorf("%s: no member for %v", name, unmet)
 		}
 	}

@@ -33,7 +33,7 @@ func (c *Codec) element(b []byte, name string, v reflect.Value) []byte {
 }
 
 // appendXML appends the content of an element: lists as <member>, maps as <entry>, timestamps in whole
-// seconds of UTC.
+// seconds of UTC, but for the exact ones.
 func (c *Codec) appendXML(b []byte, v reflect.Value) []byte {
 	for v.Kind() == reflect.Pointer {
 		v = v.Elem()
@@ -47,9 +47,17 @@ func (c *Codec) appendXML(b []byte, v reflect.Value) []byte {
 	switch v.Kind() {
 	case reflect.Struct:
 		for _, f := range c.fields(v.Type()) {
-			if m := v.Field(f.index); !absent(m) {
-				b = c.element(b, f.name, m)
+			m := v.Field(f.index)
+			if absent(m) {
+				continue
 			}
+			if when, ok := m.Interface().(*time.Time); ok && f.exact {
+				b = append(b, "<"+f.name+">"...)
+				b = when.UTC().AppendFormat(b, "2006-01-02T15:04:05.000Z")
+				b = append(b, "</"+f.name+">"...)
+				continue
+			}
+			b = c.element(b, f.name, m)
 		}
 		return b
 	case reflect.Slice:

@@ -42,6 +42,7 @@ const (
 	Unsigned                     // a header that must be signed is not
 	Misscoped                    // wrong region, service, terminator or day in the credential
 	UnknownToken                 // decided by the caller: no such access key, or a session token that is none
+	ExpiredToken                 // decided by the caller: a session that has ended
 	Mismatched                   // the signature is another one
 )
 
@@ -153,3 +154,6 @@ func window(d time.Duration) string {
 	}
 	return fmt.Sprintf("%d sec.", d/time.Second)
 }
+
+// Signature is the one that came with the request, for services that tell it back.
+func (e *Examination) Signature() string { return e.signature }

@@ -11,6 +11,8 @@ import _ "embed"
 var (
 	//go:embed cognito-identity.txt
 	CognitoIdentity string
+	//go:embed iam.txt
+	IAM string
 	//go:embed sts.txt
 	STS string
 )

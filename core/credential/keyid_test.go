@@ -1,4 +1,4 @@
-package op
+package credential
 
 import (
 	"bytes"
@@ -63,4 +63,15 @@ func TestSecretAccessKeys(t *testing.T) {
 	if _, err := NewSecretAccessKey(strings.NewReader("short")); err == nil {
 		t.Error("no chance, yet a secret")
 	}
+}
+
+// counting is a source of bytes that are never the same.
+type counting struct{ n byte }
+
+func (c *counting) Read(p []byte) (int, error) {
+	for i := range p {
+		c.n++
+		p[i] = c.n
+	}
+	return len(p), nil
 }

@@ -1,0 +1,57 @@
+package op
+
+import (
+	"context"
+	"net"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/treatyfed/treaty/core/policy"
+)
+
+// facts are what policies may ask about any request.
+type facts struct {
+	sourceIP, userAgent, referer, region string
+	secure, global                       bool
+	at                                   time.Time
+}
+
+type factsKey struct{}
+
+// withFacts notes what the request shows of itself.
+func withFacts(ctx context.Context, r *http.Request, region string, now time.Time) context.Context {
+	ip, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		ip = r.RemoteAddr
+	}
+	return context.WithValue(ctx, factsKey{}, facts{
+		sourceIP: ip, userAgent: r.UserAgent(), referer: r.Referer(), region: region, secure: r.TLS != nil, at: now.UTC(),
+		global: globalEndpoint(r.Host),
+	})
+}
+
+// GlobalEndpoint reports that the request came to the name of its service that has no region in it.
+func GlobalEndpoint(ctx context.Context) bool {
+	f, _ := ctx.Value(factsKey{}).(facts)
+	return f.global
+}
+
+// RequestContext is a fresh map of the condition keys that every request has (IAM user guide, "AWS global
+// condition context keys"): where it came from and when. The caller's own keys are core/access's.
+func RequestContext(ctx context.Context) policy.Context {
+	f, _ := ctx.Value(factsKey{}).(facts)
+	k := policy.Context{}
+	for name, v := range map[string]string{"aws:SourceIp": f.sourceIP, "aws:UserAgent": f.userAgent, "aws:Referer": f.referer, "aws:RequestedRegion": f.region} {
+		if v != "" {
+			k.Set(name, v)
+		}
+	}
+	k.Set("aws:SecureTransport", strconv.FormatBool(f.secure))
+	k.Set("aws:ViaAWSService", "false")
+	if !f.at.IsZero() {
+		k.Set("aws:CurrentTime", f.at.Format("2006-01-02T15:04:05Z"))
+		k.Set("aws:EpochTime", strconv.FormatInt(f.at.Unix(), 10))
+	}
+	return k
+}

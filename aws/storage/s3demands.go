@@ -1,0 +1,249 @@
+package storage
+
+import (
+	"context"
+	"encoding/base64"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/treatyfed/treaty/aws/storage/gateway"
+	"github.com/treatyfed/treaty/core/access"
+	"github.com/treatyfed/treaty/core/policy"
+	"github.com/treatyfed/treaty/wire/sigv4"
+)
+
+// demand is one permission that a request needs.
+type demand struct {
+	action string
+	target target
+	bucket gateway.Bucket
+}
+
+// demands lists what a request needs, its own action first.
+func (x *s3Call) demands(ctx context.Context) ([]demand, error) {
+	out := []demand{{x.operation.action, x.target, x.bucket}}
+	add := func(action string, when bool) {
+		if when {
+			out = append(out, demand{action, x.target, x.bucket})
+		}
+	}
+	h := x.r.Header
+	switch x.operation.name {
+	case "PutObject", "CopyObject", "CreateMultipartUpload":
+		add("s3:PutObjectTagging", h.Get("X-Amz-Tagging") != "")
+		add("s3:PutObjectAcl", grants(h))
+		add("s3:PutObjectRetention", h.Get("X-Amz-Object-Lock-Mode") != "" || h.Get("X-Amz-Object-Lock-Retain-Until-Date") != "")
+		add("s3:PutObjectLegalHold", h.Get("X-Amz-Object-Lock-Legal-Hold") != "")
+	case "CreateBucket":
+		locked := strings.EqualFold(h.Get("X-Amz-Bucket-Object-Lock-Enabled"), "true")
+		add("s3:PutBucketAcl", grants(h))
+		add("s3:PutBucketObjectLockConfiguration", locked)
+		add("s3:PutBucketVersioning", locked)
+		add("s3:PutBucketOwnershipControls", h.Get("X-Amz-Object-Ownership") != "")
+	case "GetObjectAttributes":
+		action := "s3:GetObjectAttributes"
+		if x.query.Get("versionId") != "" {
+			action = "s3:GetObjectVersionAttributes"
+		}
+		add(action, true)
+	case "DeleteObject", "PutObjectRetention":
+		add("s3:BypassGovernanceRetention", strings.EqualFold(h.Get("X-Amz-Bypass-Governance-Retention"), "true"))
+	}
+	if x.operation.name == "CopyObject" || x.operation.name == "UploadPartCopy" {
+		source, err := x.source(ctx)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, source)
+	}
+	return out, nil
+}
+
+// grants reports a request for an access control list.
+func grants(h http.Header) bool {
+	for name := range h {
+		if name == "X-Amz-Acl" || strings.HasPrefix(name, "X-Amz-Grant-") {
+			return true
+		}
+	}
+	return false
+}
+
+// source is the permission to read what is copied.
+func (x *s3Call) source(ctx context.Context) (demand, error) {
+	from, version, err := copySource(strings.Join(x.r.Header.Values("X-Amz-Copy-Source"), ","))
+	if err != nil {
+		return demand{}, err
+	}
+	if err := x.holds(from); err != nil {
+		return demand{}, err
+	}
+	bucket := x.bucket
+	if x.s.Gateway != nil {
+		if bucket, err = x.find(ctx, from.bucket); err != nil {
+			return demand{}, err
+		}
+	}
+	if want := x.r.Header.Get("X-Amz-Source-Expected-Bucket-Owner"); want != "" && want != bucket.Owner {
+		return demand{}, x.refused(ctx, &errAccessDenied, from.arn(), nil)
+	}
+	d := demand{"s3:GetObject", from, bucket}
+	if version != "" {
+		d.action = "s3:GetObjectVersion"
+	}
+	return d, nil
+}
+
+// permit decides every demand, records, and gives the first refusal.
+func (x *s3Call) permit(ctx context.Context, demands []demand) error {
+	var refusal *s3Error
+	var decisions []policy.Decision
+	for _, d := range demands {
+		decision, err := x.decide(ctx, d)
+		if err != nil {
+			return err
+		}
+		decisions = append(decisions, decision)
+		if !decision.Allows() && refusal == nil {
+			refusal = x.denied(d, decision)
+		}
+	}
+	resource := demands[0].target.arn()
+	if refusal != nil {
+		return x.refused(ctx, refusal, resource, decisions)
+	}
+	return record(ctx, x.s.Audit, x.now, x.caller, resource, "", decisions)
+}
+
+func (x *s3Call) denied(d demand, decision policy.Decision) *s3Error {
+	arn := d.target.arn()
+	if d.target.bucket == "" {
+		arn = ""
+	}
+	return denied(decision, d.bucket.Owner == x.caller.subject().Principal.Account, arn)
+}
+
+// decide evaluates one demand with the caller's policies and the bucket's.
+func (x *s3Call) decide(ctx context.Context, d demand) (policy.Decision, error) {
+	ask := access.Ask{Subject: x.caller.subject(), Action: d.action, Resource: d.target.arn(), Owner: d.bucket.Owner, Context: policy.Context{}}
+	for name, v := range x.context {
+		ask.Context[name] = v
+	}
+	if d.bucket.Owner != "" {
+		ask.Context.Set("s3:ResourceAccount", d.bucket.Owner)
+	}
+	if len(d.bucket.Policy) > 0 {
+		doc, err := policy.Parse(string(d.bucket.Policy), policy.Resource)
+		if err != nil {
+			return policy.Decision{}, err
+		}
+		ask.Policies = append(ask.Policies, policy.Source{Type: policy.ResourceBased, Name: "policy of bucket " + d.bucket.Name, Document: doc})
+	}
+	decision, err := x.s.Access.Decide(ctx, ask)
+	if err != nil || x.s.Gateway == nil || d.target.key == "" || !asksForTags(decision) {
+		return decision, err
+	}
+	// Reading an object's tags costs, and few policies ask for them.
+	tags, err := x.s.Gateway.Tags(ctx, d.target.bucket, d.target.key)
+	if err != nil {
+		return decision, err
+	}
+	for name, value := range tags {
+		ask.Context.Set(existingTag+name, value)
+	}
+	return x.s.Access.Decide(ctx, ask)
+}
+
+const existingTag = "s3:ExistingObjectTag/"
+
+func asksForTags(d policy.Decision) bool {
+	return slices.ContainsFunc(d.Missing, func(key string) bool {
+		return len(key) > len(existingTag) && strings.EqualFold(key[:len(existingTag)], existingTag)
+	})
+}
+
+// headerKeys are the condition keys that are headers (Service Authorization Reference, Amazon S3).
+var headerKeys = []string{
+	"x-amz-acl", "x-amz-content-sha256", "x-amz-copy-source", "x-amz-grant-full-control", "x-amz-grant-read", "x-amz-grant-read-acp",
+	"x-amz-grant-write", "x-amz-grant-write-acp", "x-amz-metadata-directive", "x-amz-object-ownership", "x-amz-server-side-encryption",
+	"x-amz-server-side-encryption-aws-kms-key-id", "x-amz-server-side-encryption-customer-algorithm", "x-amz-storage-class",
+	"x-amz-website-redirect-location", "if-match", "if-none-match",
+}
+
+// conditions are the condition keys of the request.
+func (x *s3Call) conditions() policy.Context {
+	region, r := x.s.Region, x.r
+	k := policy.Context{}
+	if !x.caller.nameless {
+		e := x.caller.signed
+		region = e.Credential.Region
+		k.Set("s3:signatureversion", sigv4.Algorithm)
+		k.Set("s3:authType", "REST-HEADER")
+		if e.Presigned {
+			k.Set("s3:authType", "REST-QUERY-STRING")
+			k.Set("s3:signatureAge", strconv.FormatInt(max(0, x.now.Sub(e.Time).Milliseconds()), 10))
+		}
+	}
+	for name, v := range globals(r, region, x.now) {
+		k[name] = v
+	}
+	if r.TLS != nil {
+		k.Set("s3:TlsVersion", map[uint16]string{0x0301: "1.0", 0x0302: "1.1", 0x0303: "1.2", 0x0304: "1.3"}[r.TLS.Version])
+	}
+	for _, name := range headerKeys {
+		if v := r.Header.Values(name); v != nil {
+			k.Set("s3:"+name, strings.Join(v, ","))
+		}
+	}
+	for name, header := range map[string]string{
+		"s3:object-lock-mode": "X-Amz-Object-Lock-Mode", "s3:object-lock-legal-hold": "X-Amz-Object-Lock-Legal-Hold",
+		"s3:object-lock-retain-until-date": "X-Amz-Object-Lock-Retain-Until-Date",
+	} {
+		if v := r.Header.Get(header); v != "" {
+			k.Set(name, v)
+		}
+	}
+	for name, parameter := range map[string]string{"s3:prefix": "prefix", "s3:delimiter": "delimiter", "s3:max-keys": "max-keys", "s3:VersionId": "versionId"} {
+		if x.query.Has(parameter) {
+			k.Set(name, x.query.Get(parameter))
+		}
+	}
+	if tags := requestTags(r.Header.Get("X-Amz-Tagging")); tags != nil {
+		names := make([]string, 0, len(tags))
+		for name, values := range tags {
+			names = append(names, name)
+			k.Set("s3:RequestObjectTag/"+name, values[0])
+		}
+		slices.Sort(names)
+		k.SetMany("s3:RequestObjectTagKeys", names...)
+	}
+	return k
+}
+
+// requestTags reads the tags that a new object is to have.
+func requestTags(header string) url.Values {
+	if header == "" {
+		return nil
+	}
+	tags, err := url.ParseQuery(header)
+	if err != nil {
+		return nil // refused by whoever stores it
+	}
+	return tags
+}
+
+// md5Header is Content-MD5 as bytes.
+func md5Header(h http.Header) ([]byte, bool) {
+	v := h.Get("Content-Md5")
+	if v == "" {
+		return nil, false
+	}
+	sum, err := base64.StdEncoding.DecodeString(v)
+	if err != nil {
+		return nil, true
+	}
+	return sum, true
+}
