@@ -37,13 +37,14 @@ func (s *Server) wire() map[names.Surface]http.Handler {
 	s.webKeys = &token.Discovery{Fetcher: s.outbound, Parse: webidentity.ParseKeys, Now: realNow}
 	own := &token.Verifier{Source: token.Local{Keys: s.keys, Ring: oauth.Ring}, Algorithms: ownAlgorithms, Leeway: leeway, Now: now}
 
+	logins := &webidentity.Verifier{
+		Providers: db.OIDCProviders, Keys: s.webKeys, Pools: s.names.CognitoIssuer,
+		PoolKeys: token.Numbers{Keys: s.keys, Store: db.Keys, Family: cognitoidentity.Name}, Own: s.names.isTokenIssuer, Now: now,
+	}
 	s.sts = &sts.Service{
 		Access: s.access, Devices: db.MFADevices, Sealer: s.sealer, Audit: db.Audit, Now: now, Rand: s.rand,
-		WebIdentity: &webidentity.Verifier{
-			Providers: db.OIDCProviders, Keys: s.webKeys, Pools: s.names.CognitoIssuer,
-			PoolKeys: token.Numbers{Keys: s.keys, Store: db.Keys, Family: cognitoidentity.Name}, Own: s.names.isTokenIssuer, Now: now,
-		},
-		Tokens: s.keys, TokenIssuerURL: s.names.tokenIssuer,
+		WebIdentity: logins,
+		Tokens:      s.keys, TokenIssuerURL: s.names.tokenIssuer,
 	}
 	dispatcher := &op.Dispatcher{
 		Services: []op.Service{
@@ -56,6 +57,7 @@ func (s *Server) wire() map[names.Surface]http.Handler {
 			}).Describe(),
 			cognitoidentity.Service{
 				Pools: db.Pools, Identities: db.Identities, Keys: s.keys, Access: s.access, Audit: db.Audit, Sealer: s.sealer,
+				Logins: cognitoidentity.OpenIDLogins{Verifier: logins, Now: now},
 				Issuer: s.names.CognitoIssuer, Now: now, Rand: s.rand,
 			}.Describe(),
 		},

@@ -162,7 +162,7 @@ func appendLine(b []byte, v *event) ([]byte, error) {
 	b = append(append(b, `,"e":`...), v.doc...)
 	if v.evidence != "" {
 		b = append(b, `,"v":`...)
-		if strings.ContainsAny(v.evidence, "\r\n") {
+		if strings.IndexByte(v.evidence, '\n') >= 0 || strings.IndexByte(v.evidence, '\r') >= 0 {
 			var flat bytes.Buffer
 			if err := json.Compact(&flat, []byte(v.evidence)); err != nil {
 				return b, fault.Wrap(fault.Invalid, "record audit event", err)

@@ -16,9 +16,10 @@ const ownProvider = "cognito-identity.amazonaws.com"
 
 // Verified is what the verified token of a public provider says of its bearer.
 type Verified struct {
-	Subject   string       // the provider's name for the user
-	Reference string       // what the third amr entry says before ":SUBJECT", such as PROVIDER-ARN:OIDC or PROVIDER:CognitoSignIn
-	Claims    token.Claims // for principal tags and role mappings
+	Subject   string          // the provider's name for the user
+	Reference string          // what the third amr entry says before ":SUBJECT", such as PROVIDER-ARN:OIDC or PROVIDER:CognitoSignIn
+	Claims    token.Claims    // for principal tags and role mappings
+	Checks    evidence.Checks // what was looked at, of a token that was refused as well
 }
 
 // Logins verifies tokens of the public providers that a pool is configured with: user pools, IAM's OIDC and
@@ -49,6 +50,7 @@ func (v verifier) public(ctx context.Context, pool directory.IdentityPool, s set
 	for _, provider := range slices.Sorted(maps.Keys(given)) {
 		tried.Logins = append(tried.Logins, provider)
 		l, err := v.one(ctx, pool, s, provider, given[provider])
+		tried.Checks = append(tried.Checks, l.Checks...)
 		check := evidence.Check{Name: "login", Claim: provider, Operator: "verifies", OK: err == nil}
 		if err != nil {
 			check.Note = err.Error()

@@ -74,13 +74,8 @@ func TestTheLifeOfAnOIDCProvider(t *testing.T) {
 	})
 	must(t, err)
 	w.has("Tags")
-	get := func() *sdk.GetOpenIDConnectProviderOutput {
-		t.Helper()
-		out, err := w.GetOpenIDConnectProvider(ctx, &sdk.GetOpenIDConnectProviderInput{OpenIDConnectProviderArn: &arn})
-		must(t, err)
-		return out
-	}
-	got := get()
+	got, err := w.GetOpenIDConnectProvider(ctx, &sdk.GetOpenIDConnectProviderInput{OpenIDConnectProviderArn: &arn})
+	must(t, err)
 	small := strings.ToLower(print40)
 	if d := cmp.Diff([]string{"b", "a"}, got.ClientIDList); d != "" {
 		t.Error(d)
@@ -90,6 +85,22 @@ func TestTheLifeOfAnOIDCProvider(t *testing.T) {
 	}
 	if body := w.last().body; !strings.Contains(body, "<CreateDate>2026-11-21T09:30:00.507Z</CreateDate>") {
 		t.Errorf("the time has no milliseconds in %s", body)
+	}
+}
+
+func TestChangingAnOIDCProvider(t *testing.T) {
+	t.Parallel()
+	w, ctx := newWorld(t), context.Background()
+	arn, err := w.provider("https://issuer.example/t", func(in *sdk.CreateOpenIDConnectProviderInput) {
+		in.ClientIDList = []string{"b", "a"}
+		in.Tags = []types.Tag{{Key: new("Team"), Value: new("x")}, {Key: new("team"), Value: new("y")}}
+	})
+	must(t, err)
+	get := func() *sdk.GetOpenIDConnectProviderOutput {
+		t.Helper()
+		out, err := w.GetOpenIDConnectProvider(ctx, &sdk.GetOpenIDConnectProviderInput{OpenIDConnectProviderArn: &arn})
+		must(t, err)
+		return out
 	}
 	for range 2 {
 		_, err = w.AddClientIDToOpenIDConnectProvider(ctx, &sdk.AddClientIDToOpenIDConnectProviderInput{OpenIDConnectProviderArn: &arn, ClientID: new("c")})

@@ -63,31 +63,37 @@ func TestTheLifeOfAPolicy(t *testing.T) {
 		t.Errorf("document %s", *v.PolicyVersion.Document)
 	}
 
+}
+
+func TestTheVersionsOfAPolicy(t *testing.T) {
+	t.Parallel()
+	w, ctx := newWorld(t), context.Background()
+	arn := new(w.managed("Versioned"))
 	w.pass(time.Hour)
-	second, err := w.CreatePolicyVersion(ctx, &sdk.CreatePolicyVersionInput{PolicyArn: p.Arn, PolicyDocument: new(readsBucket)})
+	second, err := w.CreatePolicyVersion(ctx, &sdk.CreatePolicyVersionInput{PolicyArn: arn, PolicyDocument: new(readsBucket)})
 	must(t, err)
 	w.has("VersionId", "IsDefaultVersion", "CreateDate", "-Document")
 	if *second.PolicyVersion.VersionId != "v2" || second.PolicyVersion.IsDefaultVersion {
 		t.Errorf("%+v", second.PolicyVersion)
 	}
-	_, err = w.DeletePolicy(ctx, &sdk.DeletePolicyInput{PolicyArn: p.Arn})
+	_, err = w.DeletePolicy(ctx, &sdk.DeletePolicyInput{PolicyArn: arn})
 	refused(t, err, "DeleteConflict", "This policy has more than one version. Before you delete a policy, you must delete the policy's versions. The default version is deleted with the policy.")
-	third, err := w.CreatePolicyVersion(ctx, &sdk.CreatePolicyVersionInput{PolicyArn: p.Arn, PolicyDocument: new(readsBucket), SetAsDefault: true})
+	third, err := w.CreatePolicyVersion(ctx, &sdk.CreatePolicyVersionInput{PolicyArn: arn, PolicyDocument: new(readsBucket), SetAsDefault: true})
 	must(t, err)
 	if *third.PolicyVersion.VersionId != "v3" || !third.PolicyVersion.IsDefaultVersion {
 		t.Errorf("%+v", third.PolicyVersion)
 	}
-	_, err = w.DeletePolicyVersion(ctx, &sdk.DeletePolicyVersionInput{PolicyArn: p.Arn, VersionId: new("v3")})
+	_, err = w.DeletePolicyVersion(ctx, &sdk.DeletePolicyVersionInput{PolicyArn: arn, VersionId: new("v3")})
 	refused(t, err, "DeleteConflict", "Cannot delete the default version of a policy.")
-	_, err = w.SetDefaultPolicyVersion(ctx, &sdk.SetDefaultPolicyVersionInput{PolicyArn: p.Arn, VersionId: new("v2")})
+	_, err = w.SetDefaultPolicyVersion(ctx, &sdk.SetDefaultPolicyVersionInput{PolicyArn: arn, VersionId: new("v2")})
 	must(t, err)
-	_, err = w.DeletePolicyVersion(ctx, &sdk.DeletePolicyVersionInput{PolicyArn: p.Arn, VersionId: new("v3")})
+	_, err = w.DeletePolicyVersion(ctx, &sdk.DeletePolicyVersionInput{PolicyArn: arn, VersionId: new("v3")})
 	must(t, err)
-	_, err = w.CreatePolicyVersion(ctx, &sdk.CreatePolicyVersionInput{PolicyArn: p.Arn, PolicyDocument: new(readsBucket)})
+	_, err = w.CreatePolicyVersion(ctx, &sdk.CreatePolicyVersionInput{PolicyArn: arn, PolicyDocument: new(readsBucket)})
 	must(t, err)
 
 	var ids []string
-	for pages := sdk.NewListPolicyVersionsPaginator(w, &sdk.ListPolicyVersionsInput{PolicyArn: p.Arn, MaxItems: new(int32(1))}); pages.HasMorePages(); {
+	for pages := sdk.NewListPolicyVersionsPaginator(w, &sdk.ListPolicyVersionsInput{PolicyArn: arn, MaxItems: new(int32(1))}); pages.HasMorePages(); {
 		page, err := pages.NextPage(ctx)
 		must(t, err)
 		for _, v := range page.Versions {
@@ -97,19 +103,19 @@ func TestTheLifeOfAPolicy(t *testing.T) {
 	if d := cmp.Diff([]string{"v4 false true", "v2 true true", "v1 false true"}, ids); d != "" {
 		t.Error(d)
 	}
-	got, err = w.GetPolicy(ctx, &sdk.GetPolicyInput{PolicyArn: p.Arn})
+	got, err := w.GetPolicy(ctx, &sdk.GetPolicyInput{PolicyArn: arn})
 	must(t, err)
 	if *got.Policy.DefaultVersionId != "v2" || !got.Policy.UpdateDate.Equal(start.Add(time.Hour)) || !got.Policy.CreateDate.Equal(start) {
 		t.Errorf("%+v", got.Policy)
 	}
 	for _, v := range []string{"v1", "v4"} {
-		_, err = w.DeletePolicyVersion(ctx, &sdk.DeletePolicyVersionInput{PolicyArn: p.Arn, VersionId: &v})
+		_, err = w.DeletePolicyVersion(ctx, &sdk.DeletePolicyVersionInput{PolicyArn: arn, VersionId: &v})
 		must(t, err)
 	}
-	_, err = w.DeletePolicy(ctx, &sdk.DeletePolicyInput{PolicyArn: p.Arn})
+	_, err = w.DeletePolicy(ctx, &sdk.DeletePolicyInput{PolicyArn: arn})
 	must(t, err)
-	_, err = w.DeletePolicy(ctx, &sdk.DeletePolicyInput{PolicyArn: p.Arn})
-	refused(t, err, "NoSuchEntity", "Policy "+*p.Arn+" was not found.")
+	_, err = w.DeletePolicy(ctx, &sdk.DeletePolicyInput{PolicyArn: arn})
+	refused(t, err, "NoSuchEntity", "Policy "+*arn+" was not found.")
 }
 
 func TestPoliciesThatAreRefused(t *testing.T) {

@@ -53,7 +53,7 @@ func TestWhereStatementsStand(t *testing.T) {
 		{"in one line", `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"a:b","Resource":"*"}]}`, []int32{1, 38, 1, 86}},
 		{"without a list", `{"Statement":{"Effect":"Allow","Action":"a:b","Resource":"*"}}`, []int32{1, 15, 1, 62}},
 		{"with tabs", "{\n\t\"Version\": \"2012-10-17\",\n\t\"Statement\": [\n\t\t{\n\t\t\t\"Effect\": \"Allow\", \"Action\": \"a:b\", \"Resource\": \"*\"\n\t\t}\n\t]\n}", []int32{3, 16, 6, 4}},
-		{"two", "{\"Statement\": [\n{\"Effect\":\"Allow\",\"Action\":\"a:b\",\"Resource\":\"*\"},\n\n  {\"Effect\":\"Deny\",\"Action\":\"a:b\",\"Resource\":\"*\"}]}", []int32{1, 16, 2, 50, 2, 51, 4, 51}},
+		{"two", "{\"Statement\": [\n{\"Effect\":\"Allow\",\"Action\":\"a:b\",\"Resource\":\"*\"},\n\n  {\"Effect\":\"Deny\",\"Action\":\"a:b\",\"Resource\":\"*\"}]}", []int32{1, 16, 2, 49, 2, 50, 4, 50}},
 	} {
 		doc, err := policy.Parse(tt.text, policy.Identity)
 		if err != nil {

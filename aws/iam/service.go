@@ -63,6 +63,7 @@ func (s *Service) Describe() op.Service {
 		Namespace:   "https://iam.amazonaws.com/doc/2010-05-08/",
 		Constraints: constraints.IAM,
 		Fault:       answer,
+		MaxBody:     32 << 20, // a SAML provider's metadata has up to 10,000,000 characters, escaped in a form
 		Operations: slices.Concat(
 			s.roleOperations(), s.trustOperations(), s.userOperations(), s.groupOperations(), s.memberOperations(),
 			s.inlineOperations(), s.boundaryOperations(), s.tagOperations(), s.accessKeyOperations(),

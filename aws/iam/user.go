@@ -187,12 +187,12 @@ func (s *Service) deleteUser(ctx context.Context, in *iam.DeleteUserInput) (*iam
 		switch {
 		case err != nil:
 			return err
+		case len(devices) > 0: // before the keys, as recorded
+			return errHasDevices
 		case len(keys) > 0:
 			return errReferenced
 		case len(groups) > 0:
 			return errHasGroups
-		case len(devices) > 0:
-			return errHasDevices
 		}
 		return nil
 	})

@@ -123,14 +123,14 @@ func TestUsersAreDeletedWhenTheyAreBare(t *testing.T) {
 		{"Cannot delete entity, must delete policies first.", func() error {
 			return fails(w.DeleteUserPolicy(ctx, &sdk.DeleteUserPolicyInput{UserName: ann, PolicyName: new("p")}))
 		}},
+		{"Cannot delete entity, must remove tokens from principal first.", func() error {
+			return fails(w.DeactivateMFADevice(ctx, &sdk.DeactivateMFADeviceInput{UserName: ann, SerialNumber: &serial}))
+		}},
 		{"Cannot delete entity, must remove referenced objects first.", func() error {
 			return fails(w.DeleteAccessKey(ctx, &sdk.DeleteAccessKeyInput{UserName: ann, AccessKeyId: key.AccessKey.AccessKeyId}))
 		}},
 		{"Cannot delete entity, must remove users from group first.", func() error {
 			return fails(w.RemoveUserFromGroup(ctx, &sdk.RemoveUserFromGroupInput{UserName: ann, GroupName: new("admins")}))
-		}},
-		{"Cannot delete entity, must remove tokens from principal first.", func() error {
-			return fails(w.DeactivateMFADevice(ctx, &sdk.DeactivateMFADeviceInput{UserName: ann, SerialNumber: &serial}))
 		}},
 	} {
 		refused(t, fails(w.DeleteUser(ctx, &sdk.DeleteUserInput{UserName: ann})), "DeleteConflict", step.message)

@@ -2,13 +2,11 @@ package op
 
 import (
 	"context"
-	"encoding/json"
 	"net/http"
 
 	"github.com/treatyfed/treaty/core/access"
 	"github.com/treatyfed/treaty/core/audit"
 	"github.com/treatyfed/treaty/core/evidence"
-	"github.com/treatyfed/treaty/core/fault"
 	"github.com/treatyfed/treaty/core/policy"
 	"github.com/treatyfed/treaty/wire/sigv4"
 )
@@ -113,10 +111,11 @@ type Evidence struct {
 
 // record keeps the event of a decision. Without it the call goes no further.
 func (x *exchange) record(ctx context.Context, outcome audit.Outcome, code, resource string, decisions ...policy.Decision) error {
-	proof, err := json.Marshal(Evidence{x.authn, decisions})
-	if err != nil {
-		return fault.Wrap(fault.Internal, "record "+x.row.name, err)
+	proof := x.authn.AppendJSON(append(make([]byte, 0, 4096), `{"authentication":`...))
+	if len(decisions) > 0 {
+		proof = policy.AppendDecisions(append(proof, `,"authorisation":`...), decisions)
 	}
+	proof = append(proof, '}')
 	return x.d.Audit.Record(ctx, audit.Event{
 		RequestID: x.info.ID, CorrelationID: x.info.CorrelationID, Time: x.d.Now(),
 		Surface: x.service.Name, Operation: x.row.name, Caller: x.info.Caller, Resource: resource,

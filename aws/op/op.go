@@ -41,6 +41,7 @@ type Service struct {
 	Fault       func(error) *Error // makes the service's own error of a core fault; nil result: internal error
 	CORS        bool               // browsers call it: answer preflights, expose headers
 	Skew        time.Duration      // clock tolerance of signatures; 0: 15 minutes for Query, 5 for JSON11
+	MaxBody     int64              // bytes of a request, for services that need more than the Dispatcher's bound
 	Invalid     string             // code of violated constraints; "": ValidationError for Query, ValidationException for JSON11
 
 	// FixedWindow makes presigned requests good for Skew after X-Amz-Date whatever X-Amz-Expires says, as

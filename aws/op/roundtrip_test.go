@@ -14,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/cognitoidentity"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
@@ -24,7 +25,7 @@ type filler struct{ *rand.Rand }
 
 func (f filler) fill(v reflect.Value, name string) {
 	switch t := v.Type(); {
-	case name == "ResultMetadata":
+	case name == "ResultMetadata", name == "PolicyExclusionList": // a list of unions, which the query codec refuses
 	case t == reflect.TypeFor[time.Time]():
 		v.Set(reflect.ValueOf(time.Unix(1_600_000_000+int64(f.IntN(1e8)), 0).UTC()))
 	case t.Kind() == reflect.Pointer:
@@ -55,6 +56,8 @@ func (f filler) fill(v reflect.Value, name string) {
 		v.SetBool(f.IntN(2) == 0)
 	case v.CanInt():
 		v.SetInt(int64(f.IntN(1e6)))
+	case v.CanUint(): // a byte of a blob
+		v.SetUint(uint64(f.IntN(256)))
 	default:
 		panic("a kind of member that the codecs have not met: " + t.String())
 	}
@@ -62,6 +65,10 @@ func (f filler) fill(v reflect.Value, name string) {
 
 // unsigned are the operations that the SDKs call without a signature.
 var unsigned = []string{"GetId", "GetOpenIdToken", "GetCredentialsForIdentity", "UnlinkIdentity", "AssumeRoleWithWebIdentity", "AssumeRoleWithSAML"}
+
+// resultless are the operations whose answer has a result element, though it never holds anything (the SDK
+// does not read an answer without).
+var resultless = []string{"UpdateRole", "PutAccountProperties"}
 
 // Every operation of a service goes through its real client: what the client sends arrives, what is
 // answered it reads, and signed operations verify.
@@ -76,6 +83,8 @@ func TestEveryOperationThroughTheSDK(t *testing.T) {
 			func(cfg aws.Config) any { return cognitoidentity.NewFromConfig(cfg) }, 23},
 		{Service{Name: "sts", Protocol: Query, Version: "2011-06-15", Namespace: "https://sts.amazonaws.com/doc/2011-06-15/"},
 			func(cfg aws.Config) any { return sts.NewFromConfig(cfg) }, 11},
+		{Service{Name: "iam", Protocol: Query, Version: "2010-05-08", Namespace: "https://iam.amazonaws.com/doc/2010-05-08/"},
+			func(cfg aws.Config) any { return iam.NewFromConfig(cfg) }, 180},
 	} {
 		t.Run(s.service.Name, func(t *testing.T) {
 			t.Parallel()
@@ -123,6 +132,9 @@ func TestEveryOperationThroughTheSDK(t *testing.T) {
 					f.fill(in.Elem(), "")
 					f.fill(out.Elem(), "")
 					got, reply = nil, out.Interface()
+					if slices.Contains(resultless, o.name) {
+						reply = &struct{ Nothing *string }{}
+					}
 					result := m.Call([]reflect.Value{reflect.ValueOf(t.Context()), in})
 					if err, failed := result[1].Interface().(error); failed {
 						t.Fatalf("%s: %v", o.name, err)

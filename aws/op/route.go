@@ -1,6 +1,7 @@
 package op
 
 import (
+	"cmp"
 	"errors"
 	"io"
 	"net"
@@ -72,9 +73,11 @@ func globalEndpoint(host string) bool {
 
 // read takes the body in.
 func (x *exchange) read() *Error {
-	limit := x.d.MaxBody
-	if limit == 0 {
-		limit = defaultMaxBody
+	limit := cmp.Or(x.d.MaxBody, defaultMaxBody)
+	for _, s := range x.d.table.all { // what the signature says it is for: larger bodies come signed only
+		if s.MaxBody > limit && strings.Contains(x.r.Header.Get("Authorization"), "/"+s.Name+"/aws4_request") {
+			limit = s.MaxBody
+		}
 	}
 	var err error
 	x.body, err = io.ReadAll(http.MaxBytesReader(x.w, x.r.Body, limit))

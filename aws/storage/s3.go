@@ -3,6 +3,7 @@ package storage
 import (
 	"context"
 	"errors"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -50,7 +51,11 @@ type s3Call struct {
 	bucket    gateway.Bucket
 	context   policy.Context
 	patience  *patience
-	broken    error // why the body could not be read to its end
+	course    course
+
+	document []byte            // the body as it goes on, when it was read here
+	tags     map[string]string // that the request gives to an object
+	location string            // that it wants for a bucket
 }
 
 // ServeHTTP answers one request.
@@ -59,14 +64,18 @@ func (s *S3) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x := &s3Call{s: s, w: w, r: r, info: audit.RequestOf(ctx), now: s.Now()}
 	x.patience = &patience{control: http.NewResponseController(w), wall: s.Wall}
 	x.info.Surface = "s3"
-	h := w.Header()
+	x.name(w.Header())
+	if err := x.serve(ctx); err != nil {
+		x.refuse(ctx, err)
+	}
+}
+
+// name says who answers, when, and under which id.
+func (x *s3Call) name(h http.Header) {
 	h.Set("Date", x.now.UTC().Format(http.TimeFormat)) // clients correct their clocks by it
 	h.Set("Server", "AmazonS3")
 	h.Set("X-Amz-Request-Id", x.info.ID)
 	h.Set("X-Amz-Id-2", hostID(x.info.ID))
-	if err := x.serve(ctx); err != nil {
-		x.refuse(ctx, err)
-	}
 }
 
 func (x *s3Call) serve(ctx context.Context) error {
@@ -90,6 +99,9 @@ func (x *s3Call) serve(ctx context.Context) error {
 		return unread
 	}
 	if err := x.locate(ctx); err != nil {
+		return err
+	}
+	if err := x.readDocument(); err != nil {
 		return err
 	}
 	x.context = x.conditions()
@@ -141,14 +153,14 @@ func (x *s3Call) authenticate(ctx context.Context) error {
 	x.info.Caller = x.caller.key.Subject.Principal.ARN
 	var refusal *s3Error
 	switch e := x.caller.signed; {
+	case x.hash == "":
+		refusal = &errMissingHash
 	case x.caller.problem != nil:
 		x.info.Caller = shown(e.Credential.AccessKeyID)
 		refusal = authenticationError(x.caller, x.now)
 		if x.caller.problem.Kind == sigv4.Misscoped && x.target.region != "" && e.Credential.Region != x.target.region {
 			refusal = wrongRegion(e, x.target.region)
 		}
-	case x.hash == "":
-		refusal = &errMissingHash
 	default:
 		refusal = headersNotSigned(r.Header, e.SignedHeaders)
 	}
@@ -243,11 +255,26 @@ func (x *s3Call) refuse(ctx context.Context, err error) {
 	}
 	x.info.Code = e.Code
 	x.w.Header().Set("Content-Type", "application/xml")
-	if x.r.Body != nil && x.r.ContentLength != 0 {
-		x.w.Header().Set("Connection", "close") // the rest of the body is not read
-	}
+	x.letGo()
 	x.w.WriteHeader(e.Status)
 	if x.r.Method != http.MethodHead {
 		_, _ = x.w.Write(e.body(x.info.ID)) // whoever does not read it is gone
 	}
+}
+
+// maxDrain is how much of a body is taken in before a refusal, so that a client that sends first and reads
+// then gets it. Whoever waits for "100 Continue" sends nothing.
+const maxDrain = 8 << 20
+
+// letGo leaves the rest of a body.
+func (x *s3Call) letGo() {
+	if x.r.Body == nil || x.r.ContentLength == 0 {
+		return
+	}
+	if x.r.Header.Get("Expect") == "" {
+		if n, err := io.CopyN(io.Discard, x.incoming(), maxDrain+1); n <= maxDrain && err == io.EOF {
+			return
+		}
+	}
+	x.w.Header().Set("Connection", "close")
 }

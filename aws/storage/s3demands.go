@@ -2,9 +2,7 @@ package storage
 
 import (
 	"context"
-	"encoding/base64"
 	"net/http"
-	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -211,39 +209,17 @@ func (x *s3Call) conditions() policy.Context {
 			k.Set(name, x.query.Get(parameter))
 		}
 	}
-	if tags := requestTags(r.Header.Get("X-Amz-Tagging")); tags != nil {
-		names := make([]string, 0, len(tags))
-		for name, values := range tags {
+	if len(x.tags) > 0 {
+		names := make([]string, 0, len(x.tags))
+		for name, value := range x.tags {
 			names = append(names, name)
-			k.Set("s3:RequestObjectTag/"+name, values[0])
+			k.Set("s3:RequestObjectTag/"+name, value)
 		}
 		slices.Sort(names)
 		k.SetMany("s3:RequestObjectTagKeys", names...)
 	}
+	if x.location != "" {
+		k.Set("s3:LocationConstraint", x.location)
+	}
 	return k
-}
-
-// requestTags reads the tags that a new object is to have.
-func requestTags(header string) url.Values {
-	if header == "" {
-		return nil
-	}
-	tags, err := url.ParseQuery(header)
-	if err != nil {
-		return nil // refused by whoever stores it
-	}
-	return tags
-}
-
-// md5Header is Content-MD5 as bytes.
-func md5Header(h http.Header) ([]byte, bool) {
-	v := h.Get("Content-Md5")
-	if v == "" {
-		return nil, false
-	}
-	sum, err := base64.StdEncoding.DecodeString(v)
-	if err != nil {
-		return nil, true
-	}
-	return sum, true
 }

@@ -22,6 +22,7 @@ import (
 	"net"
 	"net/http"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/treatyfed/treaty/aws/op"
@@ -182,11 +183,15 @@ const idle = time.Minute
 type patience struct {
 	control *http.ResponseController
 	wall    func() time.Time
-	moved   time.Time
+
+	mu    sync.Mutex // a body is read by who sends it on, while its answer may come already
+	moved time.Time
 }
 
 // move gives the connection another while, at most once a second.
 func (p *patience) move() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	now := p.wall()
 	if now.Sub(p.moved) < time.Second {
 		return

@@ -27,4 +27,3 @@ func (s *Service) JudgeWebIdentity(ctx context.Context, token, role, name string
 	key, _, err := s.Access.Key(ctx, aws.ToString(out.Credentials.AccessKeyId), aws.ToString(out.Credentials.SessionToken))
 	return proof, key.Subject.Session, nil, err
 }
-

@@ -51,11 +51,21 @@ func (s *Service) conclude(ctx context.Context, resource string, proof any, outc
 	info := audit.RequestOf(ctx)
 	event.RequestID, event.CorrelationID, event.Operation, event.Caller = info.ID, info.CorrelationID, info.Operation, info.Caller
 	var err error
-	if event.Evidence, err = json.Marshal(proof); err != nil {
+	if event.Evidence, err = written(proof); err != nil {
 		return fault.Wrap(fault.Internal, "record "+info.Operation, err)
 	}
 	if err := s.Audit.Record(ctx, event); err != nil {
 		return err
 	}
 	return outcome
+}
+
+// written is the JSON of an operation's evidence: by its own hand where it has one.
+func written(proof any) ([]byte, error) {
+	if own, ok := proof.(interface {
+		appendJSON(b []byte) ([]byte, error)
+	}); ok {
+		return own.appendJSON(make([]byte, 0, 8192))
+	}
+	return json.Marshal(proof)
 }

@@ -2,6 +2,7 @@ package sts
 
 import (
 	"context"
+	"encoding/json"
 	"strconv"
 	"strings"
 	"time"
@@ -15,6 +16,7 @@ import (
 	"github.com/treatyfed/treaty/core/audit"
 	"github.com/treatyfed/treaty/core/evidence"
 	"github.com/treatyfed/treaty/core/policy"
+	"github.com/treatyfed/treaty/core/token"
 	"github.com/treatyfed/treaty/core/webidentity"
 )
 
@@ -32,6 +34,38 @@ type WebIdentityEvidence struct {
 	Roles     evidence.Checks   `json:"roles,omitempty"` // whether the token may be used for the role
 	Decisions []policy.Decision `json:"decisions,omitempty"`
 	Session   evidence.Checks   `json:"session,omitempty"`
+}
+
+// appendJSON writes what encoding/json would, on the way of every token that is traded.
+func (e WebIdentityEvidence) appendJSON(b []byte) ([]byte, error) {
+	small, err := json.Marshal(struct {
+		Asked      Asked              `json:"asked"`
+		ProviderID string             `json:"providerId,omitempty"`
+		Reason     webidentity.Reason `json:"reason,omitempty"`
+		Details    []string           `json:"details,omitempty"`
+		Header     map[string]any     `json:"header,omitempty"`
+		Claims     token.Claims       `json:"claims,omitempty"`
+	}{e.Asked, e.ProviderID, e.Reason, e.Details, e.Header, e.Claims})
+	if err != nil {
+		return nil, err
+	}
+	b = append(b, small[:len(small)-1]...)
+	for _, part := range []struct {
+		name   string
+		checks evidence.Checks
+		always bool
+	}{{"parameters", e.Parameters, false}, {"token", e.Token, true}, {"provider", e.Provider, true}, {"roles", e.Roles, false}} {
+		if len(part.checks) > 0 || part.always {
+			b = part.checks.AppendJSON(append(append(append(b, `,"`...), part.name...), `":`...))
+		}
+	}
+	if len(e.Decisions) > 0 {
+		b = policy.AppendDecisions(append(b, `,"decisions":`...), e.Decisions)
+	}
+	if len(e.Session) > 0 {
+		b = e.Session.AppendJSON(append(b, `,"session":`...))
+	}
+	return append(b, '}'), nil
 }
 
 // assumeRoleWithWebIdentity gives a role to the bearer of a token. Nobody signs: the token is the proof, and

@@ -63,7 +63,7 @@ const (
 	TransitiveTaken   Reason = "tag conflicts with an inherited one"
 	BadPolicy         Reason = "malformed session policy"
 	NoPolicy          Reason = "no such session policy ARN"
-	TooLarge          Reason = "session policies and tags too large"
+	TooLarge          Reason = "session policies and tags too large" // PackedSize is then above 100
 )
 
 // Assumed is the outcome. Decisions holds the evaluation of the action, and of sts:TagSession and
@@ -147,11 +147,9 @@ func (d *Decider) permit(ctx context.Context, a Assume, trust policy.Source, out
 		k.Set("aws:MultiFactorAuthPresent", "true")
 		k.Set("aws:MultiFactorAuthAge", strconv.FormatInt(int64(d.Now().Sub(a.MFAAt)/time.Second), 10))
 	}
-	source, held := a.Source, a.held()
+	source, held, fixed := a.Source, a.held(), false
 	if held != nil && held.Source != "" {
-		if source != "" && source != held.Source {
-			out.refuse(SourceFixed)
-		}
+		fixed = source != "" && source != held.Source
 		source = held.Source
 	}
 	if source != "" {
@@ -178,6 +176,9 @@ func (d *Decider) permit(ctx context.Context, a Assume, trust policy.Source, out
 		if !decision.Allows() {
 			out.refuse(n.reason)
 		}
+	}
+	if fixed {
+		out.refuse(SourceFixed)
 	}
 	return nil
 }
@@ -280,6 +281,9 @@ func (d *Decider) mint(a Assume, out *Assumed) error {
 	if errors.Is(err, fault.LimitExceeded) {
 		out.refuse(TooLarge)
 		return nil
+	}
+	if out.PackedSize != nil {
+		*out.PackedSize = min(*out.PackedSize, 100) // deflated it fitted
 	}
 	return err
 }

@@ -76,6 +76,9 @@ func (d *Decider) federate(ctx context.Context, f Federate, out *Assumed) error 
 		out.refuse(TooLarge)
 		return nil
 	}
+	if out.PackedSize != nil {
+		*out.PackedSize = min(*out.PackedSize, 100) // deflated it fitted
+	}
 	return err
 }
 

@@ -55,5 +55,5 @@ func packed(s credential.Session) *int32 {
 		return nil
 	}
 	const room = credential.MaxSessionToken / 4 * 3 // bytes, before base64
-	return new(int32(min(100, (len(b)*100+room-1)/room)))
+	return new(int32((len(b)*100 + room - 1) / room))
 }

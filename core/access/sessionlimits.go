@@ -10,8 +10,8 @@ import (
 // The operations of STS that sessions may still call, by the operation that made them (STS API reference,
 // GetSessionToken and GetFederationToken, "Permissions").
 var (
-	leftToSessionTokens = []string{"AssumeRole", "GetCallerIdentity"}
-	leftToFederation    = []string{"GetCallerIdentity"}
+	leftToSessionTokens = []string{"AssumeRole", "GetCallerIdentity", "GetWebIdentityToken"}
+	leftToFederation    = []string{"GetCallerIdentity", "GetWebIdentityToken"}
 	needLongTerm        = []string{"GetSessionToken", "GetFederationToken"}
 )
 

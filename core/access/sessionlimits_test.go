@@ -22,10 +22,10 @@ func TestWhatSessionsMayNotCall(t *testing.T) {
 	}{
 		"a user's long-term key":         {of(policy.User, nil), "", "iam:GetUser sts:GetSessionToken sts:GetFederationToken s3:GetObject"},
 		"a root's long-term key":         {of(policy.Account, nil), "", "iam:GetUser sts:GetSessionToken"},
-		"a user's session":               {of(policy.User, plain), "iam:GetUser sts:GetSessionToken sts:GetFederationToken sts:GetWebIdentityToken sts:DecodeAuthorizationMessage sts:GetAccessKeyInfo", "sts:AssumeRole sts:GetCallerIdentity s3:GetObject"},
+		"a user's session":               {of(policy.User, plain), "iam:GetUser sts:GetSessionToken sts:GetFederationToken sts:DecodeAuthorizationMessage sts:GetAccessKeyInfo", "sts:AssumeRole sts:GetWebIdentityToken sts:GetCallerIdentity s3:GetObject"},
 		"a user's session after MFA":     {of(policy.User, proved), "sts:GetSessionToken sts:GetFederationToken", "iam:GetUser sts:AssumeRole sts:GetCallerIdentity"},
 		"a root's session":               {of(policy.Account, plain), "iam:GetUser sts:GetSessionToken", "sts:GetCallerIdentity s3:GetObject"},
-		"a federated user's session":     {of(policy.FederatedUser, proved), "iam:GetUser sts:AssumeRole sts:GetSessionToken sts:GetWebIdentityToken", "sts:GetCallerIdentity s3:GetObject"},
+		"a federated user's session":     {of(policy.FederatedUser, proved), "iam:GetUser sts:AssumeRole sts:GetSessionToken", "sts:GetWebIdentityToken sts:GetCallerIdentity s3:GetObject"},
 		"a role's session":               {of(policy.AssumedRole, plain), "sts:GetSessionToken sts:GetFederationToken", "iam:GetUser sts:AssumeRole sts:GetWebIdentityToken sts:DecodeAuthorizationMessage"},
 		"somebody without a session yet": {of(policy.WebIdentity, nil), "", "sts:AssumeRoleWithWebIdentity"},
 	} {

@@ -58,8 +58,8 @@ func (a *actionPattern) match(vendor, name string) bool {
 	return a.all || a.vendor == vendor && a.name.match(name)
 }
 
-// resourcePattern is an entry of Resource. Partition and service have no wildcards, and variables stand
-// from the sixth segment on only (IAM user guide, "Variables and tags").
+// resourcePattern is an entry of Resource. The service has no wildcards, the partition is literal or "*"
+// (as in AWS's own managed policies), segments that are left off stand for "*", and variables stand from the sixth segment on only (IAM user guide, "Variables and tags").
 type resourcePattern struct {
 	written            string
 	all                bool // "*"
@@ -71,7 +71,7 @@ type resourcePattern struct {
 
 func newResourcePattern(written, version string) resourcePattern {
 	r := resourcePattern{written: written, all: written == "*"}
-	cut, ok := cutARN(written)
+	cut, ok := cutARN(written + strings.Repeat(":*", max(0, 5-strings.Count(written, ":"))))
 	if !ok || r.all {
 		return r
 	}
@@ -86,7 +86,7 @@ func (r *resourcePattern) match(c Context, where *target) bool {
 		return r.all
 	}
 	cut := &where.cut
-	return r.partition == cut[1] && r.service == cut[2] && r.region.match(cut[3]) && r.account.match(cut[4]) && r.rest.match(c, cut[5])
+	return (r.partition == "*" || r.partition == cut[1]) && r.service == cut[2] && r.region.match(cut[3]) && r.account.match(cut[4]) && r.rest.match(c, cut[5])
 }
 
 // substituted shows the entry with its variables replaced.

@@ -40,9 +40,9 @@ var (
 
 	// someValues are values of requests by what they are; some are of policies alone.
 	someValues = map[string][]string{
-		"string":  {"alice", "Alice", "red", "", "a*", "ΟΣ", "ος", "οσ", "K", "k", "a𐐀", "guest", "true"},
+		"string":  {"alice", "Alice", "red", "", "a*", "ΟΣ", "ος", "οσ", "K", "k", "a𐐀", "A𐐨", "𐐀", "𐐨", "guest", "true"},
 		"pattern": {"a*", "*", "?lice", "al??e", "${aws:username}", "${aws:username, 'guest'}", "${aws:TagKeys}", "a${*}", "${$}x", "a??", "x${aws:PrincipalTag/team}*", "r*d", "**e"},
-		"number":  {"1", "01", "+1", "1.0", "10", "-3", "1e1", "9007199254740993", "9007199254740992", "x", "", "NaN", ".5", "5."},
+		"number":  {"1", "01", "+1", "1.0", "10", "-3", "-3.5", "-12", "1e1", "9007199254740993", "9007199254740992", "x", "", "NaN", ".5", "5."},
 		"date":    {"2030-01-01T00:00:00Z", "2030-01-01", "1893456000", "2030-01-01T00:00:00.0005Z", "2031-01-01T00:00:00+01:00", "2029-12-31T23:00:00", "soon", ""},
 		"bool":    {"true", "false", "TRUE", "yes", "", "1"},
 		"binary":  {"YQ==", "Yg==", "YR==", "YQ", ""},
@@ -74,10 +74,9 @@ func (g generator) condition() Condition {
 		family = "string"
 	}
 	c := Condition{Operator: base, Key: g.pick(someKeys...)}
-	for _, k := range someKeys { // mostly a key that holds such values
-		if slices.Contains(operands[family], keyValues[k]) && g.chance(70) {
-			c.Key = k
-			break
+	if g.chance(85) { // mostly a key that holds such values
+		for !slices.Contains(operands[family], keyValues[c.Key]) {
+			c.Key = g.pick(someKeys...)
 		}
 	}
 	for range 1 + g.IntN(3) {
@@ -136,7 +135,13 @@ func (g generator) statement(layer Type) Statement {
 			s.NotPrincipals = g.principals()
 		}
 	}
-	if g.chance(45) {
+	if g.chance(40) { // only principal and conditions decide
+		s.Actions, s.NotActions = []string{"*"}, nil
+		if layer != RoleTrust {
+			s.Resources, s.NotResources = []string{"*"}, nil
+		}
+	}
+	if g.chance(60) {
 		for range 1 + g.IntN(2) {
 			s.Conditions = append(s.Conditions, g.condition())
 		}

@@ -103,7 +103,8 @@ func parseDate(s string) (int64, bool) {
 	if seconds, ok := signedDigits(s); ok {
 		return seconds * 1000, true
 	}
-	if len(s) > maxDate {
+	// The library also takes hours of one digit and a comma before fractions.
+	if len(s) > maxDate || strings.Contains(s, ",") || len(s) > 13 && s[13] != ':' {
 		return 0, false
 	}
 	for _, layout := range dateLayouts {

@@ -108,3 +108,24 @@ func TestRemovingAStatementThatDoesNotApplyChangesNothing(t *testing.T) {
 		}
 	})
 }
+
+func TestDocumentsMayBeShared(t *testing.T) {
+	t.Parallel()
+	d := &Document{Version: variables, Statements: []Statement{{Effect: Allow, Actions: []string{"s3:*"}, Resources: []string{"*"}}, {Effect: Deny, NotActions: []string{"s3:Get*"}, Resources: []string{"*"}}}}
+	d.Statements[0].compile(d.Version) // and the second not
+	done := make(chan bool)
+	for range 8 {
+		go func() {
+			ok := true
+			for range 100 {
+				ok = ok && Evaluate(Request{Principal: cast["user"], Action: "s3:GetObject", Resource: "arn:aws:s3:::b/o"}, Source{Type: IdentityBased, Document: d}).Allows()
+			}
+			done <- ok
+		}()
+	}
+	for range 8 {
+		if !<-done {
+			t.Error("denied")
+		}
+	}
+}

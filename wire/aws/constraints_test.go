@@ -156,6 +156,8 @@ func TestJavaPatternsAreTranslated(t *testing.T) {
 		`\uE000-\uFFFD\u10000-\u10FFFF`: `\x{E000}-\x{FFFD}\x{1000}0-\x{10FF}FF`,
 		`[\w-]+`:                        `[\w-]+`,
 		`\u12`:                          `\u12`,
+
+		`^[a-z0-9]([a-z0-9]|-(?!-)){1,61}[a-z0-9]$`: `[a-z0-9]+(-[a-z0-9]+)*`, // an account's alias
 	} {
 		if got := fromJava(in); got != want {
 			t.Errorf("%s gives %s, want %s", in, got, want)

@@ -5,7 +5,6 @@ import (
 	"encoding/base64"
 	"encoding/xml"
 	"reflect"
-	"strings"
 	"time"
 )
 
@@ -82,10 +81,12 @@ func (c *Codec) appendXML(b []byte, v reflect.Value) []byte {
 
 // escape appends text for XML; what XML cannot carry becomes U+FFFD.
 func escape(b []byte, s string) []byte {
-	if strings.IndexFunc(s, func(r rune) bool { return r < ' ' || r > '~' || strings.ContainsRune(`<>&"'`, r) }) < 0 {
-		return append(b, s...)
+	for i := range len(s) {
+		if c := s[i]; c < ' ' || c > '~' || c == '<' || c == '>' || c == '&' || c == '"' || c == '\'' {
+			var w bytes.Buffer
+			_ = xml.EscapeText(&w, []byte(s)) // a bytes.Buffer does not fail
+			return append(b, w.Bytes()...)
+		}
 	}
-	var w bytes.Buffer
-	_ = xml.EscapeText(&w, []byte(s)) // a bytes.Buffer does not fail
-	return append(b, w.Bytes()...)
+	return append(b, s...)
 }

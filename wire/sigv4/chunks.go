@@ -219,3 +219,6 @@ func broken(err error) error {
 	}
 	return err
 }
+
+// Ended reports that the end of the body was read and is authentic.
+func (c *Chunks) Ended() bool { return c.ended }
