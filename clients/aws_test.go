@@ -29,7 +29,7 @@ type keys struct {
 }
 
 // other is the root of the other account.
-var other = keys{id: "AKIATCHQ2NEYLTREATY2", secret: "otherOther/other+other/otherOther0other0"}
+var other = keys{id: "AKIATCH6YDSYQAISEM2E", secret: "otherOther/other+other/otherOther0other0"}
 
 // argv runs a command as the holder of the keys.
 func (k keys) argv(command ...string) []string {
@@ -85,7 +85,7 @@ func (k keys) is(t *testing.T, arn string) {
 	wants(t, "get-caller-identity", k.do(t, "sts", "get-caller-identity"), map[string]any{"Arn": arn})
 }
 
-// session are the keys of an STS answer.
+// temporary are the keys of an STS answer.
 func temporary(v any) keys {
 	return keys{id: text(v, "Credentials.AccessKeyId"), secret: text(v, "Credentials.SecretAccessKey"), token: text(v, "Credentials.SessionToken")}
 }

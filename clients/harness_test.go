@@ -113,7 +113,7 @@ type result struct {
 // exec runs a command under `treaty exec --twin`, with more variables ("NAME=value").
 func (tw *twin) exec(t *testing.T, env []string, argv ...string) result {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), 3*time.Minute) // cleaning up comes after the test's own end
 	defer cancel()
 	cmd := exec.CommandContext(ctx, tw.bin, append([]string{"exec", "--data", tw.data, "--twin", "--"}, argv...)...)
 	cmd.Env = append(os.Environ(), env...)

@@ -38,13 +38,23 @@ func FromEvent(e audit.Event, answer func(d trust.Decision, code string) Answer)
 			r.Change = refusedChange(e.Evidence, 0)
 		}
 		if r.Change == "" {
-			r.Change = firstFix(r.Sections)
+			r.Change = fixOf(e.Evidence, r.Sections)
 		}
 	}
 	r.Pass = e.Outcome == audit.Allowed
 	r.RequestID, r.CorrelationID, r.Time = e.RequestID, e.CorrelationID, e.Time
 	r.Operation, r.Caller, r.Resource = strings.TrimSpace(e.Surface+" "+e.Operation), e.Caller, e.Resource
 	return r, nil
+}
+
+// fixOf is the change that the evidence proposes: its own for its reason, else that of the first check that
+// failed and has one.
+func fixOf(raw json.RawMessage, found []Section) string {
+	var own struct{ Reason, Fix string }
+	if json.Unmarshal(raw, &own) == nil && own.Reason != "" {
+		return own.Fix
+	}
+	return firstFix(found)
 }
 
 // member is one of an object's, in the order written: evidence is written in the order of the checks.

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -244,26 +245,35 @@ func (x *dynamoCall) permit(ctx context.Context) error {
 }
 
 // decide evaluates one need. blind names a condition key that a policy asks for and that cannot be found
-// out: then an allow does not count.
+// out: then an allow does not count, because a condition for all values holds when there are none.
 func (x *dynamoCall) decide(ctx context.Context, n need) (decision policy.Decision, blind string, err error) {
 	ask := access.Ask{Subject: x.caller.subject(), Action: n.action, Resource: n.resource, Owner: n.owner, Context: globals(x.r, x.region(), x.now)}
 	for name, v := range n.keys {
 		ask.Context[name] = v
 	}
-	decision, err = x.d.Access.Decide(ctx, ask)
-	if err != nil || n.leading == nil || !missing(decision, leadingKeys) {
-		return decision, x.blind(n, decision), err
-	}
-	// Which attribute is the partition key, only the table knows; few policies ask for it.
-	values, known, err := n.leading(ctx)
-	if err != nil {
+	if decision, err = x.d.Access.Decide(ctx, ask); err != nil {
 		return decision, "", err
 	}
-	if known {
+	if n.leading != nil && asks(decision, leadingKeys) {
+		// Which attribute is the partition key, only the table knows; few policies ask for it.
+		values, known, err := n.leading(ctx)
+		if err != nil {
+			return decision, "", err
+		}
+		if !known {
+			return decision, leadingKeys, nil
+		}
 		ask.Context.SetMany(leadingKeys, values...)
-		decision, err = x.d.Access.Decide(ctx, ask)
+		if decision, err = x.d.Access.Decide(ctx, ask); err != nil {
+			return decision, "", err
+		}
 	}
-	return decision, x.blind(n, decision), err
+	for _, key := range n.unseen {
+		if asks(decision, key) {
+			return decision, key, nil
+		}
+	}
+	return decision, "", nil
 }
 
 const (
@@ -271,22 +281,17 @@ const (
 	attributes  = "dynamodb:Attributes"
 )
 
-func missing(d policy.Decision, key string) bool {
-	for _, m := range d.Missing {
-		if strings.EqualFold(m, key) {
-			return true
+// asks reports that a policy has a condition on a key in a statement about the request, or a variable.
+func asks(d policy.Decision, key string) bool {
+	begins := func(s string) bool { return len(s) >= len(key) && strings.EqualFold(s[:len(key)], key) }
+	for _, s := range d.Statements {
+		for _, c := range s.Checks {
+			if c.Name == policy.CheckCondition && begins(c.Claim) {
+				return true
+			}
 		}
 	}
-	return false
-}
-
-func (x *dynamoCall) blind(n need, d policy.Decision) string {
-	for _, key := range n.unseen {
-		if missing(d, key) {
-			return key
-		}
-	}
-	return ""
+	return slices.ContainsFunc(d.Missing, begins)
 }
 
 // forward sends the request on under the endpoint's own key.

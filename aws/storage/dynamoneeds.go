@@ -11,7 +11,7 @@ import (
 
 // need is one permission that a request needs, with its own condition keys. leading finds the partition
 // keys' values when a policy asks for them; nil when the action has none. unseen names keys whose values
-// this request does not show.
+// are not made out of this request.
 type need struct {
 	action, resource, owner string
 	keys                    policy.Context
@@ -179,7 +179,6 @@ func (x *dynamoCall) items(action string, p place, shape string, part map[string
 	if shape == "Scan" {
 		return n, nil // has no leading key (DynamoDB developer guide, "Using IAM policy conditions for fine-grained access control")
 	}
-	n.unseen = []string{leadingKeys}
 	n.leading = func(ctx context.Context) ([]string, bool, error) { return x.leading(ctx, p, shape, part) }
 	return n, nil
 }

@@ -141,7 +141,7 @@ func (x *s3Call) decide(ctx context.Context, d demand) (policy.Decision, error) 
 		ask.Policies = append(ask.Policies, policy.Source{Type: policy.ResourceBased, Name: "policy of bucket " + d.bucket.Name, Document: doc})
 	}
 	decision, err := x.s.Access.Decide(ctx, ask)
-	if err != nil || x.s.Gateway == nil || d.target.key == "" || !asksForTags(decision) {
+	if err != nil || x.s.Gateway == nil || d.target.key == "" || !asks(decision, existingTag) {
 		return decision, err
 	}
 	// Reading an object's tags costs, and few policies ask for them.
@@ -156,12 +156,6 @@ func (x *s3Call) decide(ctx context.Context, d demand) (policy.Decision, error) 
 }
 
 const existingTag = "s3:ExistingObjectTag/"
-
-func asksForTags(d policy.Decision) bool {
-	return slices.ContainsFunc(d.Missing, func(key string) bool {
-		return len(key) > len(existingTag) && strings.EqualFold(key[:len(existingTag)], existingTag)
-	})
-}
 
 // headerKeys are the condition keys that are headers (Service Authorization Reference, Amazon S3).
 var headerKeys = []string{

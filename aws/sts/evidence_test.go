@@ -17,7 +17,7 @@ func TestEvidenceIsWrittenAsEncodingJSONDoes(t *testing.T) {
 	checks := evidence.Checks{{Name: "n", Got: []string{"<x>"}, OK: true}}
 	for _, e := range []WebIdentityEvidence{{}, {
 		Asked: Asked{Role: "r", Policies: 1}, ProviderID: "p", Parameters: checks, Roles: checks, Session: checks,
-		Report:    webidentity.Report{Reason: "x", Details: []string{"d"}, Header: map[string]any{"alg": "RS256"}, Claims: token.Claims{"sub": "s"}, Token: checks, Provider: checks},
+		Report:    webidentity.Report{Reason: "x", Details: []string{"d"}, Fix: "f", Header: map[string]any{"alg": "RS256"}, Claims: token.Claims{"sub": "s"}, Token: checks, Provider: checks},
 		Decisions: []policy.Decision{{Result: policy.Allowed}},
 	}} {
 		ours, err := e.appendJSON(nil)

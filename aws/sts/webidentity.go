@@ -43,9 +43,10 @@ func (e WebIdentityEvidence) appendJSON(b []byte) ([]byte, error) {
 		ProviderID string             `json:"providerId,omitempty"`
 		Reason     webidentity.Reason `json:"reason,omitempty"`
 		Details    []string           `json:"details,omitempty"`
+		Fix        string             `json:"fix,omitempty"`
 		Header     map[string]any     `json:"header,omitempty"`
 		Claims     token.Claims       `json:"claims,omitempty"`
-	}{e.Asked, e.ProviderID, e.Reason, e.Details, e.Header, e.Claims})
+	}{e.Asked, e.ProviderID, e.Reason, e.Details, e.Fix, e.Header, e.Claims})
 	if err != nil {
 		return nil, err
 	}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 
 	"github.com/treatyfed/treaty/core/evidence"
+	"github.com/treatyfed/treaty/core/token"
 )
 
 // Reason names why a token was refused; "" when it was not. Surfaces give it their words, into which the
@@ -38,6 +39,25 @@ const (
 	NotFacebookToken Reason = "not a Facebook token"
 	UnknownOpaque    Reason = "unknown provider of opaque tokens"
 )
+
+// decisive names the check that each reason stands for, where its fix is the change to propose.
+var decisive = map[Reason]string{
+	AlgorithmRefused: token.CheckAlgorithm, NoProvider: "provider", PeerUnknown: "certificate", KeysUnavailable: token.CheckKeys, KeyUnknown: token.CheckKey,
+	SignatureInvalid: token.CheckSignature, Expired: token.CheckExpiry, NotYetValid: token.CheckNotBefore, FromTheFuture: token.CheckIssuedAt,
+	NoAudience: "audience", ManyAudiences: "audience", AudienceMismatch: "audience",
+}
+
+// fix is the change that would lift the reason.
+func (r *Report) fix() string {
+	for _, checks := range []evidence.Checks{r.Token, r.Provider} {
+		for _, c := range checks {
+			if !c.OK && !c.Skipped && c.Name == decisive[r.Reason] && c.Fix != "" {
+				return c.Fix
+			}
+		}
+	}
+	return ""
+}
 
 // Opaque is the report on a token that comes with the name of the provider that issued it. Those tokens
 // mean something to their issuers alone, which cannot be asked here: none is accepted.

@@ -74,6 +74,7 @@ type Identity struct {
 type Report struct {
 	Reason   Reason          `json:"reason,omitempty"`
 	Details  []string        `json:"details,omitempty"` // what the reason's words name: a claim, two times
+	Fix      string          `json:"fix,omitempty"`     // the one change that would lift the reason, when we know it
 	Header   map[string]any  `json:"header,omitempty"`
 	Claims   token.Claims    `json:"claims,omitempty"`
 	Token    evidence.Checks `json:"token"`    // the token by itself: form, claims, times, audience, tags
@@ -113,6 +114,7 @@ func (v *Verifier) Verify(ctx context.Context, account, raw string) (Identity, R
 	x.audience(from, &id)
 	x.subject(&id)
 	x.session(&id)
+	x.Fix = x.fix()
 	if !proved {
 		x.Report.trim()
 	}

@@ -41,7 +41,8 @@ func TestSignedAssertionsAreRead(t *testing.T) {
 	for name, document := range map[string]string{
 		"the assertion is signed":               signed(t, corp(), response(assertion), "_a1"),
 		"the response is signed too":            signed(t, corp(), response(assertion), "_a1", "_r1"),
-		"a comment in front":                    "<!-- x -->" + strings.TrimPrefix(signed(t, corp(), response(assertion), "_a1"), `<?xml version="1.0" encoding="UTF-8"?>`),
+		"a declaration in front":                "<?xml version='1.0' encoding='utf-8' standalone='no'?>" + signed(t, corp(), response(assertion), "_a1"),
+		"a comment in front":                    "<!-- x -->" + signed(t, corp(), response(assertion), "_a1"),
 		"another certificate in KeyInfo":        signed(t, idp{corp().key, attacker().certificate}, response(assertion), "_a1"),
 		"white space in the signature's value":  replaced(t, signed(t, corp(), response(assertion), "_a1"), "<ds:SignatureValue>", "<ds:SignatureValue>\n \t"),
 		"extensions that nobody signed":         replaced(t, signed(t, corp(), response(assertion), "_a1"), "<samlp:Status>", "<samlp:Extensions><x>evil</x></samlp:Extensions><samlp:Status>"),
@@ -91,7 +92,7 @@ func TestResponsesThatAreMalformed(t *testing.T) {
 		"an entity that nobody declared":        {change("ann@corp.example", "&e;"), saml.Malformed, "document"},
 		"a processing instruction":              {change("<samlp:Status>", "<?php x ?><samlp:Status>"), saml.Malformed, "processing instruction"},
 		"an instruction in front":               {change("<samlp:Response", "<?x y?><samlp:Response"), saml.Malformed, "processing instruction"},
-		"another encoding":                      {change("UTF-8", "UTF-16"), saml.Malformed, "UTF-8"},
+		"another encoding":                      {`<?xml version="1.0" encoding="UTF-16"?>` + good, saml.Malformed, "UTF-8"},
 		"a byte order mark":                     {"\uFEFF" + good, saml.Malformed, "byte order mark"},
 		"bytes that are no UTF-8":               {change("ann@corp", "ann\xff@corp"), saml.Malformed, "UTF-8"},
 		"text behind the root":                  {good + "x", saml.Malformed, "document"},
