@@ -21,18 +21,18 @@ const (
 	otherAccount = "210987654321"
 )
 
-// keys are what the aws command line calls with. The zero value is the root of the twin's own account, with
+// caller is whose keys the aws command line calls with. The zero value is the root of the twin's own account, with
 // the keys that `treaty exec` gives. more are further variables ("NAME=value").
-type keys struct {
+type caller struct {
 	id, secret, token string
 	more              []string
 }
 
 // other is the root of the other account.
-var other = keys{id: "AKIATCH6YDSYQAISEM2E", secret: "otherOther/other+other/otherOther0other0"}
+var other = caller{id: "AKIATCH6YDSYQAISEM2E", secret: "otherOther/other+other/otherOther0other0"}
 
 // argv runs a command as the holder of the keys.
-func (k keys) argv(command ...string) []string {
+func (k caller) argv(command ...string) []string {
 	out := []string{"/usr/bin/env"}
 	if k.id != "" {
 		out = append(out, "AWS_ACCESS_KEY_ID="+k.id, "AWS_SECRET_ACCESS_KEY="+k.secret)
@@ -44,32 +44,32 @@ func (k keys) argv(command ...string) []string {
 }
 
 // with is the keys' holder with further variables.
-func (k keys) with(variables ...string) keys {
+func (k caller) with(variables ...string) caller {
 	k.more = append(k.more[:len(k.more):len(k.more)], variables...)
 	return k
 }
 
 // keyless has no keys but what the variables lead to.
-func keyless(variables ...string) keys {
-	return keys{more: append([]string{"-u", "AWS_ACCESS_KEY_ID", "-u", "AWS_SECRET_ACCESS_KEY"}, variables...)}
+func keyless(variables ...string) caller {
+	return caller{more: append([]string{"-u", "AWS_ACCESS_KEY_ID", "-u", "AWS_SECRET_ACCESS_KEY"}, variables...)}
 }
 
 // run runs aws and returns what came of it.
-func (k keys) run(t *testing.T, args ...string) result {
+func (k caller) run(t *testing.T, args ...string) result {
 	t.Helper()
 	need(t, aws)
 	return shared.exec(t, nil, k.argv(append([]string{aws}, args...)...)...)
 }
 
 // do runs aws, which has to succeed, and decodes its output.
-func (k keys) do(t *testing.T, args ...string) object {
+func (k caller) do(t *testing.T, args ...string) object {
 	t.Helper()
 	need(t, aws)
 	return must[object](t, shared, nil, k.argv(append([]string{aws}, args...)...)...)
 }
 
 // fails runs aws, which has to be refused by the service with this code and exactly this message.
-func (k keys) fails(t *testing.T, code, message string, args ...string) {
+func (k caller) fails(t *testing.T, code, message string, args ...string) {
 	t.Helper()
 	const refusedByService = 254 // aws CLI user guide, "Return codes"
 	r := k.run(t, args...)
@@ -80,14 +80,14 @@ func (k keys) fails(t *testing.T, code, message string, args ...string) {
 }
 
 // is compares who the keys' holder is.
-func (k keys) is(t *testing.T, arn string) {
+func (k caller) is(t *testing.T, arn string) {
 	t.Helper()
 	wants(t, "get-caller-identity", k.do(t, "sts", "get-caller-identity"), map[string]any{"Arn": arn})
 }
 
 // temporary are the keys of an STS answer.
-func temporary(v any) keys {
-	return keys{id: text(v, "Credentials.AccessKeyId"), secret: text(v, "Credentials.SecretAccessKey"), token: text(v, "Credentials.SessionToken")}
+func temporary(v any) caller {
+	return caller{id: text(v, "Credentials.AccessKeyId"), secret: text(v, "Credentials.SecretAccessKey"), token: text(v, "Credentials.SessionToken")}
 }
 
 // unique makes a name that no other test has, nor the same test run again.
@@ -120,7 +120,7 @@ func denied(caller, action, resource string) string {
 }
 
 // role makes a role with inline policies and returns its ARN.
-func role(t *testing.T, k keys, name, trust string, policies ...string) string {
+func role(t *testing.T, k caller, name, trust string, policies ...string) string {
 	t.Helper()
 	out := k.do(t, "iam", "create-role", "--role-name", name, "--assume-role-policy-document", trust)
 	for i, p := range policies {
@@ -130,21 +130,21 @@ func role(t *testing.T, k keys, name, trust string, policies ...string) string {
 }
 
 // user makes a user with inline policies and an access key.
-func user(t *testing.T, name string, policies ...string) keys {
+func user(t *testing.T, name string, policies ...string) caller {
 	t.Helper()
-	var root keys
+	var root caller
 	root.do(t, "iam", "create-user", "--user-name", name)
 	for i, p := range policies {
 		root.do(t, "iam", "put-user-policy", "--user-name", name, "--policy-name", "p"+string(rune('0'+i)), "--policy-document", p)
 	}
 	key := root.do(t, "iam", "create-access-key", "--user-name", name)
-	return keys{id: text(key, "AccessKey.AccessKeyId"), secret: text(key, "AccessKey.SecretAccessKey")}
+	return caller{id: text(key, "AccessKey.AccessKeyId"), secret: text(key, "AccessKey.SecretAccessKey")}
 }
 
 // provider registers an issuer for the time of a test: there is one provider for an issuer in an account.
 func provider(t *testing.T, url string, clients ...string) (arn string) {
 	t.Helper()
-	var root keys
+	var root caller
 	out := root.do(t, append([]string{"iam", "create-open-id-connect-provider", "--url", url, "--thumbprint-list", someThumbprint, "--client-id-list"}, clients...)...)
 	arn = text(out, "OpenIDConnectProviderArn")
 	t.Cleanup(func() { root.do(t, "iam", "delete-open-id-connect-provider", "--open-id-connect-provider-arn", arn) })

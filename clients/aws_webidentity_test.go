@@ -24,10 +24,10 @@ func federates(providerARN, audience, subject string) string {
 
 // entraApp is what the third article registers in Entra: an audience that stands for AWS, and a workload.
 type entraApp struct {
-	session                    // az, signed in as the workload
-	audience, audienceID       string
-	client, secret, principal  string
-	object                     string // of the audience's application
+	session                   // az, signed in as the workload
+	audience, audienceID      string
+	client, secret, principal string
+	object                    string // of the audience's application
 
 }
 
@@ -55,10 +55,10 @@ func (e entraApp) entraToken(t *testing.T) string {
 }
 
 // Article 003 as it stands, with an application's token for the people's: Entra is registered as an OpenID
-// Connect provider, a role trusts one subject and one audience of it, and STS trades the token for keys.
+// Connect provider, a role trusts one subject and one audience of it, and STS trades the token for caller.
 func TestArticleEntraAsIdentityProviderOfAWS(t *testing.T) {
 	e := registerEntraApp(t)
-	var root keys
+	var root caller
 
 	// The token is of version 1: its issuer ends in a slash, and aud is what was asked for.
 	token := e.entraToken(t)
@@ -88,7 +88,7 @@ func TestArticleEntraAsIdentityProviderOfAWS(t *testing.T) {
 	})
 	asRole := temporary(out)
 	if !strings.HasPrefix(asRole.id, "ASIA") || asRole.token == "" {
-		t.Errorf("temporary keys begin with ASIA and have a session token: %q, %q", asRole.id, asRole.token)
+		t.Errorf("temporary caller begin with ASIA and have a session token: %q, %q", asRole.id, asRole.token)
 	}
 	e.usesTheRole(t, asRole, name)
 	e.toolsAssumeThemselves(t, roleARN, name, token)
@@ -97,7 +97,7 @@ func TestArticleEntraAsIdentityProviderOfAWS(t *testing.T) {
 }
 
 // usesTheRole calls what the role's policies allow, and what none does.
-func (e entraApp) usesTheRole(t *testing.T, asRole keys, name string) {
+func (e entraApp) usesTheRole(t *testing.T, asRole caller, name string) {
 	me := arnSTS + "assumed-role/" + name + "/app"
 	asRole.is(t, me)
 	wants(t, "by the inline policy", asRole.do(t, "iam", "get-role", "--role-name", name), map[string]any{"Role.RoleName": name})
@@ -126,7 +126,7 @@ print(json.dumps({"arn": s.client("sts").get_caller_identity()["Arn"], "method":
 
 // wrongTokensAreRefused tries what a thief or a typo would.
 func (e entraApp) wrongTokensAreRefused(t *testing.T, assume []string, name, token string) {
-	var root keys
+	var root caller
 	parts := strings.Split(token, ".")
 	flipped := "A" + parts[2][1:]
 	if parts[2][0] == 'A' {
@@ -149,7 +149,7 @@ func (e entraApp) wrongTokensAreRefused(t *testing.T, assume []string, name, tok
 
 // explained asks treaty why the role's trust refuses the token.
 func (e entraApp) explained(t *testing.T, roleARN, token string) {
-	told := shared.exec(t, nil, shared.bin, "explain", "--data", shared.data, "--token", token, "--role", roleARN)
+	told := shared.exec(t, nil, shared.bin, "explain", "aws", "--data", shared.data, "--token", file(t, "jwt", token), "--role", roleARN)
 	if told.code != 10 {
 		t.Errorf("explain: exit %d, want 10\n%s%s", told.code, told.stdout, told.stderr)
 	}
@@ -163,7 +163,7 @@ func (e entraApp) explained(t *testing.T, roleARN, token string) {
 // secondVersion has the audience's application ask for tokens of version 2, in which azp says for whom the
 // token was made: STS takes it for the audience.
 func (e entraApp) secondVersion(t *testing.T) {
-	var root keys
+	var root caller
 	// az 2.45 cannot: "az ad app update --set api.requestedAccessTokenVersion=2" finds no api in an empty object.
 	must[any](t, shared, nil, az, "rest", "--method", "patch", "--url", "https://graph.microsoft.com/v1.0/applications/"+e.object, "--body", `{"api":{"requestedAccessTokenVersion":2}}`)
 	token := e.entraToken(t)

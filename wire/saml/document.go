@@ -2,8 +2,10 @@ package saml
 
 import (
 	"bytes"
+	"encoding/xml"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"regexp"
 	"slices"
@@ -26,8 +28,11 @@ func readDocument(raw []byte) (*etree.Element, error) {
 	if err := validator.Validate(bytes.NewReader(raw)); err != nil {
 		return nil, fmt.Errorf("it does not survive a round trip through the parser: %w", err)
 	}
+	if err := wellFormed(raw); err != nil {
+		return nil, fmt.Errorf("it is not well-formed XML: %w", err)
+	}
 	doc := etree.NewDocument()
-	doc.ReadSettings = etree.ReadSettings{PreserveDuplicateAttrs: true, ValidateInput: true, MaxDepth: maxDepth}
+	doc.ReadSettings = etree.ReadSettings{PreserveDuplicateAttrs: true, MaxDepth: maxDepth}
 	if err := doc.ReadFromBytes(raw); err != nil {
 		return nil, fmt.Errorf("it is not well-formed XML: %w", err)
 	}
@@ -57,6 +62,18 @@ func readDocument(raw []byte) (*etree.Element, error) {
 	}
 	root.Remove() // so that nothing but the element is ever looked at
 	return root, nil
+}
+
+// wellFormed has every token checked: the tree is read from raw tokens, whose tags nobody matches.
+func wellFormed(raw []byte) error {
+	d := xml.NewDecoder(bytes.NewReader(raw))
+	for {
+		if _, err := d.Token(); err == io.EOF {
+			return nil
+		} else if err != nil {
+			return err
+		}
+	}
 }
 
 var otherEncoding = regexp.MustCompile(`encoding\s*=\s*["'](?i:(utf-8)|[^"']*)["']`)
