@@ -130,14 +130,13 @@ func role(t *testing.T, k caller, name, trust string, policies ...string) string
 }
 
 // user makes a user with inline policies and an access key.
-func user(t *testing.T, name string, policies ...string) caller {
+func user(t *testing.T, k caller, name string, policies ...string) caller {
 	t.Helper()
-	var root caller
-	root.do(t, "iam", "create-user", "--user-name", name)
+	k.do(t, "iam", "create-user", "--user-name", name)
 	for i, p := range policies {
-		root.do(t, "iam", "put-user-policy", "--user-name", name, "--policy-name", "p"+string(rune('0'+i)), "--policy-document", p)
+		k.do(t, "iam", "put-user-policy", "--user-name", name, "--policy-name", "p"+string(rune('0'+i)), "--policy-document", p)
 	}
-	key := root.do(t, "iam", "create-access-key", "--user-name", name)
+	key := k.do(t, "iam", "create-access-key", "--user-name", name)
 	return caller{id: text(key, "AccessKey.AccessKeyId"), secret: text(key, "AccessKey.SecretAccessKey")}
 }
 

@@ -55,7 +55,7 @@ func (e entraApp) entraToken(t *testing.T) string {
 }
 
 // Article 003 as it stands, with an application's token for the people's: Entra is registered as an OpenID
-// Connect provider, a role trusts one subject and one audience of it, and STS trades the token for caller.
+// Connect provider, a role trusts one subject and one audience of it, and STS trades the token for keys.
 func TestArticleEntraAsIdentityProviderOfAWS(t *testing.T) {
 	e := registerEntraApp(t)
 	var root caller
@@ -88,7 +88,7 @@ func TestArticleEntraAsIdentityProviderOfAWS(t *testing.T) {
 	})
 	asRole := temporary(out)
 	if !strings.HasPrefix(asRole.id, "ASIA") || asRole.token == "" {
-		t.Errorf("temporary caller begin with ASIA and have a session token: %q, %q", asRole.id, asRole.token)
+		t.Errorf("temporary keys begin with ASIA and have a session token: %q, %q", asRole.id, asRole.token)
 	}
 	e.usesTheRole(t, asRole, name)
 	e.toolsAssumeThemselves(t, roleARN, name, token)
@@ -103,7 +103,7 @@ func (e entraApp) usesTheRole(t *testing.T, asRole caller, name string) {
 	wants(t, "by the inline policy", asRole.do(t, "iam", "get-role", "--role-name", name), map[string]any{"Role.RoleName": name})
 	asRole.do(t, "cognito-identity", "list-identity-pools", "--max-results", "1") // by the attached policy
 	asRole.fails(t, "AccessDenied", denied(me, "iam:DeleteRole", "role "+name), "iam", "delete-role", "--role-name", name)
-	asRole.fails(t, "AccessDeniedException", denied(me, "cognito-identity:CreateIdentityPool", "arn:aws:cognito-identity:us-east-1:"+account+":identitypool/*"),
+	asRole.fails(t, "AccessDeniedException", denied(me, "cognito-identity:CreateIdentityPool", "*"),
 		"cognito-identity", "create-identity-pool", "--identity-pool-name", "x", "--no-allow-unauthenticated-identities")
 	stolen := asRole
 	stolen.token = ""

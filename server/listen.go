@@ -289,6 +289,9 @@ func (s *Server) release(ctx context.Context) error {
 	if s.outbound != nil {
 		s.outbound.Close()
 	}
+	if s.objects != nil {
+		errs = append(errs, s.objects.Close())
+	}
 	errs = append(errs, s.traces.Close(ctx))
 	if s.store != nil {
 		errs = append(errs, s.store.Close())

@@ -10,9 +10,11 @@ import (
 	"time"
 
 	"github.com/treatyfed/treaty/core/audit"
+	"github.com/treatyfed/treaty/server/names"
 )
 
-// maxBody bounds every request's body, 1 MiB; surfaces have tighter bounds of their own.
+// maxBody bounds a request's body, 1 MiB; surfaces have tighter bounds of their own. AWS's bound theirs
+// alone: objects, items and metadata of identity providers are larger.
 const maxBody = 1 << 20
 
 // ServeHTTP answers one request of any listener: it names it, bounds it, hands it to its surface, and
@@ -27,7 +29,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, next http.Handler
 	ctx, span := s.traces.Begin(r)
 	req := &audit.Request{ID: s.newID()}
 	r = r.WithContext(audit.WithRequest(ctx, req))
-	if r.Body != nil {
+	if surface, _ := surfaceOf(r, !s.config.Hub()); r.Body != nil && surface != names.S3 && surface != names.DynamoDB && surface != names.AWS {
 		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
 	}
 	rec := &response{ResponseWriter: w}

@@ -20,6 +20,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/treatyfed/treaty/aws/storage/gateway"
 	"github.com/treatyfed/treaty/aws/sts"
 	"github.com/treatyfed/treaty/core/access"
 	"github.com/treatyfed/treaty/core/credential"
@@ -69,6 +70,8 @@ type Server struct {
 	keys      *token.Keyring
 	access    *access.Decider
 	sts       *sts.Service
+	objects   *gateway.Gateway // S3's, nil when they are elsewhere or nowhere
+	objectsAt string           // its folder, when one was configured
 	remote    *token.Discovery // keys of others' issuers, by Entra's rules
 	webKeys   *token.Discovery // and by those of STS
 	authority *oauth.Service
@@ -138,6 +141,10 @@ func New(ctx context.Context, c Config) (_ *Server, err error) {
 	}
 	s.control = base64.RawURLEncoding.EncodeToString(b[:])
 	s.surfaces = s.wire()
+	s.objectsAt = c.Config.Resources.S3.Folder // the default would be in a data folder that may not be used
+	if err := s.resources(s.surfaces); err != nil {
+		return nil, err
+	}
 	if c.Inspect {
 		return s, nil
 	}

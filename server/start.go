@@ -119,6 +119,11 @@ func (s *Server) Reset(ctx context.Context) error {
 	}
 	s.remote.Reset()
 	s.webKeys.Reset()
+	if s.objects != nil {
+		if err := s.objects.Empty(); err != nil {
+			return err
+		}
+	}
 	if s.marked {
 		return nil
 	}

@@ -12,6 +12,8 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"encoding/pem"
+	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -48,7 +50,7 @@ func newRealms(t *testing.T, w *awsWorld) *realms {
 	t.Helper()
 	r := &realms{w: w, mux: http.NewServeMux(), now: w.Now}
 	r.Server = httptest.NewTLSServer(r.mux)
-	r.Config.ErrorLog = nil
+	r.Config.ErrorLog = log.New(io.Discard, "", 0)
 	t.Cleanup(r.Close)
 	sum := sha1.Sum(r.Certificate().Raw)
 	r.thumbprint = hex.EncodeToString(sum[:])

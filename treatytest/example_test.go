@@ -14,6 +14,7 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cognitoidentity"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
 
 	"github.com/treatyfed/treaty/treatytest"
 )
@@ -69,6 +70,44 @@ func TestExpiredTokenIsRefused(t *testing.T) {
 		t.Errorf("%d %s", status, body)
 	}
 	if r := tt.ExplainToken(app, token); r.Pass || r.Answer.Code != "AADSTS700024" {
+		t.Errorf("explain: %+v", r)
+	}
+}
+
+func TestAWorkloadOfAzureGetsKeysOfAWS(t *testing.T) {
+	tt := treatytest.New(t)
+	app, other := tt.AddApplication("my workload"), tt.AddApplication("somebody else's")
+	tt.AddAudience("api://aws")
+	issuer := "sts.windows.net/" + tt.TenantID + "/"
+	provider := tt.AddProvider("https://"+issuer, "api://aws")
+	role := tt.AddRole("workload", `{"Version": "2012-10-17", "Statement": [{
+		"Effect": "Allow", "Principal": {"Federated": "`+provider+`"}, "Action": "sts:AssumeRoleWithWebIdentity",
+		"Condition": {"StringEquals": {"`+issuer+`:aud": "api://aws", "`+issuer+`:sub": "`+app.PrincipalID+`"}}
+	}]}`, `{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "cognito-identity:List*", "Resource": "*"}]}`)
+
+	out, err := tt.AssumeWithToken(role, tt.AppToken(app, "api://aws"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	keys := tt.As(*out.Credentials.AccessKeyId, *out.Credentials.SecretAccessKey, *out.Credentials.SessionToken)
+	if _, err := cognitoidentity.NewFromConfig(keys).ListIdentityPools(t.Context(), &cognitoidentity.ListIdentityPoolsInput{MaxResults: aws.Int32(10)}); err != nil {
+		t.Error(err)
+	}
+	if r := tt.ExplainRole(role, tt.AppToken(other, "api://aws")); r.Pass || r.Answer.Code != "AccessDenied" {
+		t.Errorf("explain: %+v", r)
+	}
+}
+
+func TestAUserMayReadItself(t *testing.T) {
+	tt := treatytest.New(t)
+	ada := tt.AddUser("ada", `{"Version": "2012-10-17", "Statement": [{
+		"Effect": "Allow", "Action": "iam:GetUser", "Resource": "arn:aws:iam::*:user/${aws:username}"
+	}]}`)
+	if _, err := iam.NewFromConfig(ada).GetUser(t.Context(), nil); err != nil {
+		t.Error(err)
+	}
+	user := "arn:aws:iam::" + tt.AccountID + ":user/"
+	if r := tt.ExplainPolicy(user+"ada", "iam:GetUser", user+"bob"); r.Pass {
 		t.Errorf("explain: %+v", r)
 	}
 }

@@ -170,7 +170,9 @@ func encode(v any) ([]byte, error) {
 	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), err
 }
 
-var dynamoHost = regexp.MustCompile(`^dynamodb(?:-fips)?\.([a-z]{2,4}(?:-[a-z]+)+-[0-9])\.`)
+// dynamoHost are DynamoDB's names; the SDKs put the account first when they know it (AWS SDKs and tools
+// reference guide, "Account-based endpoints").
+var dynamoHost = regexp.MustCompile(`^(?:dynamodb(?:-fips)?|[0-9]{12}\.ddb(?:-fips)?)\.([a-z]{2,4}(?:-[a-z]+)+-[0-9])\.`)
 
 func (x *dynamoCall) authenticate(ctx context.Context, body []byte) (err error) {
 	region := ""

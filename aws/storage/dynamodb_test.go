@@ -1,7 +1,6 @@
 package storage
 
 import (
-	"encoding/json"
 	"fmt"
 	"hash/crc32"
 	"io"
@@ -179,8 +178,6 @@ func TestRefusalsOfDynamoDBAreItsOwn(t *testing.T) {
 	s, token := w.session(nil, statement("Allow", "dynamodb:*", "*"))
 	post := func(edit func(*http.Request)) (int, http.Header, string) {
 		t.Helper()
-		c := w.tables(annKey, "secret of "+annKey, "")
-		_ = c
 		r, err := http.NewRequest(http.MethodPost, "https://dynamodb.us-east-1.amazonaws.com/", strings.NewReader(`{"TableName":"music"}`))
 		must(t, err)
 		r.Header.Set("X-Amz-Target", "DynamoDB_20120810.DescribeTable")
@@ -211,10 +208,7 @@ func TestRefusalsOfDynamoDBAreItsOwn(t *testing.T) {
 	if e := w.last(); e.Code != "AccessDeniedException" || e.Resource != musicARN || e.Operation != "GetItem" || e.Surface != "dynamodb" || len(decisions(t, e)) != 1 {
 		t.Errorf("the event is %+v", e)
 	}
-	for name, c := range map[string]struct {
-		id, secret, token, want string
-		later                   time.Duration
-	}{
+	for name, c := range map[string]struct{ id, secret, token, want string }{
 		"a session":                          {id: s.KeyID, secret: s.Secret.Reveal(), token: token},
 		"a session without its token":        {id: s.KeyID, secret: s.Secret.Reveal(), want: "UnrecognizedClientException"},
 		"a session's token with another key": {id: annKey, secret: "secret of " + annKey, token: token, want: "UnrecognizedClientException"},
@@ -396,5 +390,3 @@ func FuzzStatement(f *testing.F) {
 		}
 	})
 }
-
-var _ = json.Valid

@@ -227,19 +227,17 @@ func TestAuthenticationFailsInS3sWords(t *testing.T) {
 	w.bucket(w.root(), "data")
 	s, token := w.session(nil, statement("Allow", "s3:*", "*"))
 	for name, c := range map[string]struct {
-		id, secret, token string
-		after             time.Duration // the clock of the twin goes on
-		want              string
-		status            int
+		id, secret, token, want string
+		status                  int
 	}{
-		"a session":                       {s.KeyID, s.Secret.Reveal(), token, 0, "", 0},
-		"an unknown key":                  {"AKIAUNKNOWN", "x", "", 0, "InvalidAccessKeyId", 403},
-		"a session without its token":     {s.KeyID, s.Secret.Reveal(), "", 0, "InvalidAccessKeyId", 403},
-		"a token of nobody":               {s.KeyID, s.Secret.Reveal(), "bm90aGluZw==", 0, "InvalidToken", 400},
-		"a token with another key":        {rootKey, "secret of " + rootKey, token, 0, "InvalidToken", 400},
-		"a wrong secret":                  {s.KeyID, "wrong", token, 0, "SignatureDoesNotMatch", 403},
-		"a root key of the gateway":       {"root", "root", "", 0, "InvalidAccessKeyId", 403},
-		"an account's key of the gateway": {account, account, "", 0, "InvalidAccessKeyId", 403},
+		"a session":                       {s.KeyID, s.Secret.Reveal(), token, "", 0},
+		"an unknown key":                  {"AKIAUNKNOWN", "x", "", "InvalidAccessKeyId", 403},
+		"a session without its token":     {s.KeyID, s.Secret.Reveal(), "", "InvalidAccessKeyId", 403},
+		"a token of nobody":               {s.KeyID, s.Secret.Reveal(), "bm90aGluZw==", "InvalidToken", 400},
+		"a token with another key":        {rootKey, "secret of " + rootKey, token, "InvalidToken", 400},
+		"a wrong secret":                  {s.KeyID, "wrong", token, "SignatureDoesNotMatch", 403},
+		"a root key of the gateway":       {"root", "root", "", "InvalidAccessKeyId", 403},
+		"an account's key of the gateway": {account, account, "", "InvalidAccessKeyId", 403},
 	} {
 		_, err := w.client(c.id, c.secret, c.token).ListBuckets(t.Context(), &s3.ListBucketsInput{})
 		if code(err) != c.want || c.status > 0 && !strings.Contains(err.Error(), fmt.Sprint("StatusCode: ", c.status)) {

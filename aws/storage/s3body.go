@@ -43,6 +43,9 @@ func (x *s3Call) payload(h http.Header) (payload, error) {
 		}
 		return payload{Reader: http.NoBody, hash: hashOf(nil)}, nil
 	case x.hash == unsignedTrailer:
+		if x.s.Gateway != nil { // keeps what it is told for the object's encoding
+			unframe(h)
+		}
 		return p, nil // the framing goes on as it is
 	case x.hash == sigv4.SignedChunks, x.hash == sigv4.SignedChunksTrailer:
 		return x.chunks(h, p)
@@ -81,26 +84,27 @@ func (x *s3Call) chunks(h http.Header, p payload) (payload, error) {
 	signed := x.hash == sigv4.SignedChunksTrailer
 	c := x.caller.signed.Chunks(x.caller.key.Secret.Reveal(), &x.s.keys, p.Reader, length, signed)
 	if signed {
+		if x.s.Gateway != nil {
+			unframe(h)
+		}
 		return payload{Reader: &frames{src: c}, length: -1, hash: unsignedTrailer}, nil
 	}
 	h.Del("X-Amz-Decoded-Content-Length")
-	if kept := withoutChunked(h.Values("Content-Encoding")); kept == "" {
-		h.Del("Content-Encoding")
-	} else {
-		h.Set("Content-Encoding", kept)
-	}
+	unframe(h)
 	return payload{Reader: c, length: length, hash: unsignedPayload}, nil
 }
 
-// withoutChunked takes the framing out of the list of encodings.
-func withoutChunked(values []string) string {
+// unframe takes the framing out of the list of encodings.
+func unframe(h http.Header) {
 	var kept []string
-	for e := range strings.SplitSeq(strings.Join(values, ","), ",") {
+	for e := range strings.SplitSeq(strings.Join(h.Values("Content-Encoding"), ","), ",") {
 		if e = strings.TrimSpace(e); e != "" && !strings.EqualFold(e, "aws-chunked") {
 			kept = append(kept, e)
 		}
 	}
-	return strings.Join(kept, ",")
+	if h.Del("Content-Encoding"); kept != nil {
+		h.Set("Content-Encoding", strings.Join(kept, ","))
+	}
 }
 
 // hashed compares a body of known length with its hash before it gives the last bytes.

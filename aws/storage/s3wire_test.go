@@ -1,7 +1,6 @@
 package storage
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"crypto/hmac"
@@ -10,6 +9,7 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"encoding/hex"
+	"encoding/pem"
 	"fmt"
 	"hash/crc32"
 	"io"
@@ -23,8 +23,6 @@ import (
 	"sync"
 	"testing"
 	"time"
-
-	"encoding/pem"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
@@ -117,9 +115,11 @@ func TestUploadsInSignedChunksAreVerifiedToTheEnd(t *testing.T) {
 			if got.status < 400 || got.status >= 500 {
 				t.Errorf("trailer %v, %s: %+v", trailer, name, got)
 			}
-			if _, err := get(t, root, "data", "spoiled"); code(err) != "NoSuchKey" {
-				t.Errorf("trailer %v, %s: it was stored: %v", trailer, name, err)
+			if b, err := get(t, root, "data", "spoiled"); code(err) != "NoSuchKey" {
+				t.Errorf("trailer %v, %s: %d bytes were stored: %v, %+v", trailer, name, len(b), err, got)
 			}
+			_, err := root.DeleteObject(t.Context(), &s3.DeleteObjectInput{Bucket: aws.String("data"), Key: aws.String("spoiled")})
+			must(t, err)
 		}
 	}
 }
@@ -363,5 +363,3 @@ func FuzzTarget(f *testing.F) {
 		_, _, _ = copySource(path)
 	})
 }
-
-var _ = bufio.NewReader

@@ -35,6 +35,8 @@ type Service struct {
 	Rand    io.Reader
 
 	WebIdentity *webidentity.Verifier
+	// SAML has the providers of AssumeRoleWithSAML.
+	SAML directory.Entities[directory.SAMLProvider]
 	// Tokens has the rings that sign an account's tokens, see Kinds, and TokenIssuerURL is the issuer by
 	// whose GUID other services know them.
 	Tokens         token.Keys

@@ -85,7 +85,7 @@ func newWorld(t *testing.T, edit ...func(*sts.Service)) *world {
 		Managed: func(arn string) (string, bool) { return everything, arn == administrator },
 	}
 	w.service = &sts.Service{
-		Access: w.access, Devices: st.MFADevices, Sealer: sealer, Audit: st.Audit, Now: w.now, Rand: rand.Reader,
+		Access: w.access, Devices: st.MFADevices, Sealer: sealer, Audit: st.Audit, SAML: st.SAMLProviders, Now: w.now, Rand: rand.Reader,
 	}
 	for _, e := range edit {
 		e(w.service)

@@ -155,13 +155,16 @@ func (d *Decider) permit(ctx context.Context, a Assume, trust policy.Source, out
 	if source != "" {
 		k.Set("sts:SourceIdentity", source)
 	}
+	// Tags that a chain carries along are passed on like any (aws/aws-cdk-cli pull request 762 and
+	// aws/eks-pod-identity-agent issue 80 show the refusal).
+	tagged := len(a.Tags) > 0 || held != nil && len(held.Transitive) > 0
 	needed := []struct {
 		action string
 		when   bool
 		reason Reason
 	}{
 		{a.Action, true, NotTrusted},
-		{ActionTagSession, len(a.Tags) > 0, NotTagging},
+		{ActionTagSession, tagged, NotTagging},
 		{ActionSetSource, source != "", NotSourcing},
 	}
 	for _, n := range needed {

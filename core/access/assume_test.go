@@ -160,6 +160,10 @@ func TestWhatGoesOnAlongAChain(t *testing.T) {
 			t.Errorf("%s: %q", name, got.Reason)
 		}
 	}
+	closed := w.role("closed", strings.Replace(trusting(root), `,"sts:TagSession"`, "", 1), inline())
+	if got := w.assume(chained, closed, nil); got.Reason != access.NotTagging {
+		t.Errorf("a role that may not be tagged takes the tags of a chain: %q", got.Reason)
+	}
 	next := w.assume(chained, second, nil).Session
 	want := credential.Session{
 		KeyID: next.KeyID, Secret: next.Secret, Account: account, Type: "AssumedRole", ARN: "arn:aws:sts::123456789012:assumed-role/second/test", Issuer: second.ARN,

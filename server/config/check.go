@@ -76,6 +76,7 @@ func (c Config) Check() error {
 	if !regions.MatchString(c.Region) {
 		ps.Add("region", "%q is no AWS region", c.Region)
 	}
+	c.checkResources(&ps)
 	c.checkRest(&ps)
 	if c.Hub() {
 		c.checkHub(&ps)

@@ -47,11 +47,12 @@ type Config struct {
 	// Seed is a file of accounts, tenants, applications and so on that must exist at start.
 	Seed string `yaml:"seed"`
 	// Region is the AWS region of requests that name none; default us-east-1.
-	Region   string   `yaml:"region"`
-	Outbound Outbound `yaml:"outbound"`
-	Log      Log      `yaml:"log"`
-	Metrics  Metrics  `yaml:"metrics"`
-	Traces   Traces   `yaml:"traces"`
+	Region    string    `yaml:"region"`
+	Resources Resources `yaml:"resources"`
+	Outbound  Outbound  `yaml:"outbound"`
+	Log       Log       `yaml:"log"`
+	Metrics   Metrics   `yaml:"metrics"`
+	Traces    Traces    `yaml:"traces"`
 	// Shutdown is how long a stop waits for requests under way; default 10s.
 	Shutdown Duration `yaml:"shutdown"`
 }
@@ -128,9 +129,18 @@ func (c Config) Defaults(getenv func(string) string) Config {
 	or(&c.Proxy, DefaultProxy)
 	or(&c.Tunnel, "loopback")
 	or(&c.Region, DefaultRegion)
+	if c.Resources.S3.Endpoint != "" {
+		or(&c.Resources.S3.Region, c.Region)
+	}
+	if c.Resources.DynamoDB.Endpoint != "" {
+		or(&c.Resources.DynamoDB.Region, c.Region)
+	}
 	or(&c.Log.Level, "info")
 	or(&c.Log.Format, "text")
 	or(&c.Data, Folder(getenv))
+	if c.Data != "" && c.Resources.S3.Endpoint == "" && c.S3On() {
+		or(&c.Resources.S3.Folder, filepath.Join(c.Data, "s3"))
+	}
 	return c
 }
 

@@ -2,6 +2,7 @@ package config
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -61,6 +62,9 @@ func TestEveryProblemIsReportedAtOnceWithItsPath(t *testing.T) {
 		{"a hub on loopback needs no certificate", "public_url: https://localhost:8443", nil},
 		{"a bad twin", "listen: here\nproxy: 1.2.3.4:99999\ntunnel: some\nlisten_http: 0.0.0.0:4566\ntls: {cert: x, names: ['a b']}\ndatabase: mysql://x\nregion: nowhere\noutbound: {allow: ['x y']}\nlog: {level: loud, format: xml}\nmetrics: {listen: x}\ntraces: {endpoint: ftp://x}",
 			[]string{"listen", "proxy", "tunnel", "listen_http", "tls", "tls.names[0]", "database", "region", "outbound.allow[0]", "log.level", "log.format", "metrics.listen", "traces.endpoint"}},
+		{"a twin whose data is elsewhere", "resources: {s3: {endpoint: 'http://minio:9000', access_key_id: a, secret_access_key: b, account: '123456789012'}, dynamodb: {endpoint: 'https://db.example/x', access_key_id: a, secret_access_key_file: f, account: '123456789012', region: eu-west-1}}", nil},
+		{"a twin with half of an endpoint", "resources: {s3: {folder: x, endpoint: 'ftp://x', region: 'a b', secret_access_key: b, secret_access_key_file: c, account: '1'}, dynamodb: {access_key_id: a, region: local}}",
+			[]string{"resources.s3", "resources.s3.endpoint", "resources.s3.access_key_id", "resources.s3.secret_access_key", "resources.s3.account", "resources.s3.region", "resources.dynamodb.endpoint", "resources.dynamodb.region"}},
 		{"a hub with twin defaults", "public_url: https://id.example.org\nproxy: 0.0.0.0:8480\nlisten_http: 127.0.0.1:4566\noutbound: {allow: [private]}",
 			[]string{"proxy", "tls.cert", "listen_http", "outbound.allow"}},
 		{"a public URL with a path", "public_url: https://id.example.org/auth", []string{"public_url"}},
@@ -124,5 +128,52 @@ func TestLoadReadsAFile(t *testing.T) {
 	}
 	if _, err := Load(file + ".none"); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("a missing file gave %v", err)
+	}
+}
+
+func TestS3IsATwinsUnlessItIsSaid(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name, yaml, folder string
+		on                 bool
+	}{
+		{"a twin", "data: /d", "/d/s3", true},
+		{"a twin that does not want it", "data: /d\nresources: {s3: {enabled: false}}", "", false},
+		{"a hub", "data: /d\npublic_url: https://localhost", "", false},
+		{"a hub that wants it", "data: /d\npublic_url: https://localhost\nresources: {s3: {enabled: true}}", "/d/s3", true},
+		{"a hub with a folder", "public_url: https://localhost\nresources: {s3: {folder: /f}}", "/f", true},
+		{"an endpoint", "data: /d\nresources: {s3: {endpoint: 'http://x'}}", "", true},
+	} {
+		cfg, err := Parse([]byte(c.yaml))
+		if err != nil {
+			t.Fatal(err)
+		}
+		cfg = cfg.Defaults(env())
+		if cfg.S3On() != c.on || cfg.Resources.S3.Folder != filepath.FromSlash(c.folder) {
+			t.Errorf("%s: on %v, folder %q", c.name, cfg.S3On(), cfg.Resources.S3.Folder)
+		}
+	}
+}
+
+func TestASecretMayBeInAFile(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "secret")
+	if err := os.WriteFile(file, []byte("hidden\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	d := DynamoDB{Endpoint: "http://x:8000", Region: "us-east-1", AccessKeyID: "a", SecretAccessKeyFile: file, Account: "123456789012"}
+	b, err := d.Behind()
+	if err != nil || b.SecretAccessKey.Reveal() != "hidden" || b.URL.Host != "x:8000" {
+		t.Errorf("%+v, %v", b, err)
+	}
+	if strings.Contains(fmt.Sprintf("%v %+v", b, b), "hidden") {
+		t.Error("the secret is printed")
+	}
+	d.SecretAccessKeyFile += ".none"
+	if _, err := d.Behind(); err == nil {
+		t.Error("a missing file is no error")
+	}
+	if b, err := (S3{}).Behind(); b != nil || err != nil {
+		t.Errorf("without an endpoint: %v, %v", b, err)
 	}
 }

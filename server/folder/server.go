@@ -73,7 +73,9 @@ func (f *Folder) WriteCredentials(c Credentials) error {
 	if err := f.writeJSON(CredentialsFile, c); err != nil {
 		return err
 	}
-	config := fmt.Sprintf("[default]\nregion = %s\n", c.AWS.Region)
+	// Without the setting older clients presign S3's URLs in us-east-1 by signature version 2, which S3 refuses
+	// for buckets made since June 2020.
+	config := fmt.Sprintf("[default]\nregion = %s\ns3 =\n    signature_version = s3v4\n", c.AWS.Region)
 	keys := fmt.Sprintf("[default]\naws_access_key_id = %s\naws_secret_access_key = %s\n", c.AWS.AccessKeyID, c.AWS.SecretAccessKey)
 	for name, text := range map[string]string{"config": config, "credentials": keys} {
 		name = filepath.Join(awsFolder, name)

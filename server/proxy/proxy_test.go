@@ -88,7 +88,7 @@ func TestOtherCloudNamesAreRefusedWithAMessage(t *testing.T) {
 	t.Parallel()
 	w := start(t, "all")
 	for address, want := range map[string]string{
-		"https://ec2.us-east-1.amazonaws.com/":               "Treaty does not serve ec2.us-east-1.amazonaws.com",
+		"https://ec2.us-east-1.amazonaws.com/":     "Treaty does not serve ec2.us-east-1.amazonaws.com",
 		"https://portal.azure.com/":                "Treaty does not serve portal.azure.com",
 		"https://169.254.169.254/":                 "Treaty does not serve 169.254.169.254",
 		"https://login.microsoftonline.com:8443/x": "on port 443 only",

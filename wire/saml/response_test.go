@@ -92,7 +92,7 @@ func TestResponsesThatAreMalformed(t *testing.T) {
 		"an entity that nobody declared":        {change("ann@corp.example", "&e;"), saml.Malformed, "document"},
 		"a processing instruction":              {change("<samlp:Status>", "<?php x ?><samlp:Status>"), saml.Malformed, "processing instruction"},
 		"an instruction in front":               {change("<samlp:Response", "<?x y?><samlp:Response"), saml.Malformed, "processing instruction"},
-		"another encoding":                      {`<?xml version="1.0" encoding="UTF-16"?>` + good, saml.Malformed, "UTF-8"},
+		"another encoding":                      {`<?xml version="1.0" encoding="UTF-16"?>` + good, saml.Malformed, "declared"},
 		"a byte order mark":                     {"\uFEFF" + good, saml.Malformed, "byte order mark"},
 		"bytes that are no UTF-8":               {change("ann@corp", "ann\xff@corp"), saml.Malformed, "UTF-8"},
 		"text behind the root":                  {good + "x", saml.Malformed, "document"},

@@ -8,7 +8,9 @@ import (
 	"crypto/rsa"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"embed"
 	"encoding/base64"
+	"encoding/pem"
 	"math/big"
 	"strings"
 	"sync"
@@ -26,12 +28,22 @@ type idp struct {
 	certificate *x509.Certificate
 }
 
+// keys are the same in every process, for those that fuzz.
+//
+//go:embed testdata/*.pem
+var keys embed.FS
+
 func newIDP(name string) idp {
-	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	text, err := keys.ReadFile("testdata/" + name + ".pem")
 	if err != nil {
 		panic(err)
 	}
-	return idp{key, certify(name, key)}
+	block, _ := pem.Decode(text)
+	key, err := x509.ParsePKCS8PrivateKey(block.Bytes)
+	if err != nil {
+		panic(err)
+	}
+	return idp{key.(*rsa.PrivateKey), certify(name, key.(*rsa.PrivateKey))}
 }
 
 func certify(name string, key crypto.Signer) *x509.Certificate {
@@ -61,11 +73,11 @@ var (
 )
 
 func trust(keys ...*rsa.PrivateKey) saml.Trust {
-	return saml.Trust{Certificates: []*x509.Certificate{attackerless(), corp().certificate}, Keys: keys}
+	return saml.Trust{Certificates: []*x509.Certificate{older(), corp().certificate}, Keys: keys}
 }
 
-// attackerless is a second certificate of the provider, so that the right one has to be found.
-var attackerless = sync.OnceValue(func() *x509.Certificate { return newIDP("older").certificate })
+// older is a second certificate of the provider, so that the right one has to be found.
+var older = sync.OnceValue(func() *x509.Certificate { return newIDP("older").certificate })
 
 const assertion = `<saml:Assertion ID="_a1" Version="2.0" IssueInstant="2026-11-21T09:30:00Z" xmlns:xs="http://www.w3.org/2001/XMLSchema">
     <saml:Issuer>https://idp.example/saml</saml:Issuer>

@@ -12,7 +12,7 @@ import (
 // Objects, each called by its bucket's absolute name.
 
 func (r *rooted) PutObject(ctx context.Context, in s3response.PutObjectInput) (s3response.PutObjectOutput, error) {
-	in.Bucket = r.at(in.Bucket)
+	in.Bucket, in.Body = r.at(in.Bucket), entire(in.Body, in.ContentLength)
 	out, err := r.disk.PutObject(ctx, in)
 	return out, r.told(err)
 }
@@ -158,7 +158,7 @@ func (r *rooted) ListParts(ctx context.Context, in *s3.ListPartsInput) (s3respon
 
 func (r *rooted) UploadPart(ctx context.Context, in *s3.UploadPartInput) (*s3.UploadPartOutput, error) {
 	v := *in
-	v.Bucket = r.at(in.Bucket)
+	v.Bucket, v.Body = r.at(in.Bucket), entire(in.Body, in.ContentLength)
 	out, err := r.disk.UploadPart(ctx, &v)
 	return out, r.told(err)
 }
