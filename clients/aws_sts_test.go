@@ -199,12 +199,3 @@ func TestRolesTokenSignsInToEntra(t *testing.T) {
 	wants(t, "az login", workload.do(t, login(text(k.vend(t, ask...), "WebIdentityToken"))...), map[string]any{"0.tenantId": tenant, "0.user.name": app})
 	wants(t, "Graph", workload.do(t, "rest", "--url", "https://graph.microsoft.com/v1.0/applications?$filter=appId eq '"+app+"'"), map[string]any{"value.0.displayName": n})
 }
-
-// vendAs lets the user ask for a moment.
-func (k caller) vendAs(t *testing.T, parameters ...string) object {
-	t.Helper()
-	name := text(k.do(t, "sts", "get-caller-identity"), "Arn")
-	_, name, _ = strings.Cut(name, ":user/")
-	other.do(t, "iam", "put-user-policy", "--user-name", name, "--policy-name", "vend", "--policy-document", allows("*", "sts:GetWebIdentityToken"))
-	return k.vend(t, parameters...)
-}

@@ -26,6 +26,7 @@ const (
 type caller struct {
 	id, secret, token string
 	more              []string
+	at                *twin // nil is the shared one
 }
 
 // other is the root of the other account.
@@ -54,18 +55,25 @@ func keyless(variables ...string) caller {
 	return caller{more: append([]string{"-u", "AWS_ACCESS_KEY_ID", "-u", "AWS_SECRET_ACCESS_KEY"}, variables...)}
 }
 
+func (k caller) twin() *twin {
+	if k.at == nil {
+		return shared
+	}
+	return k.at
+}
+
 // run runs aws and returns what came of it.
 func (k caller) run(t *testing.T, args ...string) result {
 	t.Helper()
 	need(t, aws)
-	return shared.exec(t, nil, k.argv(append([]string{aws}, args...)...)...)
+	return k.twin().exec(t, nil, k.argv(append([]string{aws}, args...)...)...)
 }
 
 // do runs aws, which has to succeed, and decodes its output.
 func (k caller) do(t *testing.T, args ...string) object {
 	t.Helper()
 	need(t, aws)
-	return must[object](t, shared, nil, k.argv(append([]string{aws}, args...)...)...)
+	return must[object](t, k.twin(), nil, k.argv(append([]string{aws}, args...)...)...)
 }
 
 // fails runs aws, which has to be refused by the service with this code and exactly this message.
@@ -141,12 +149,11 @@ func user(t *testing.T, k caller, name string, policies ...string) caller {
 }
 
 // provider registers an issuer for the time of a test: there is one provider for an issuer in an account.
-func provider(t *testing.T, url string, clients ...string) (arn string) {
+func provider(t *testing.T, k caller, url string, clients ...string) (arn string) {
 	t.Helper()
-	var root caller
-	out := root.do(t, append([]string{"iam", "create-open-id-connect-provider", "--url", url, "--thumbprint-list", someThumbprint, "--client-id-list"}, clients...)...)
+	out := k.do(t, append([]string{"iam", "create-open-id-connect-provider", "--url", url, "--thumbprint-list", someThumbprint, "--client-id-list"}, clients...)...)
 	arn = text(out, "OpenIDConnectProviderArn")
-	t.Cleanup(func() { root.do(t, "iam", "delete-open-id-connect-provider", "--open-id-connect-provider-arn", arn) })
+	t.Cleanup(func() { k.do(t, "iam", "delete-open-id-connect-provider", "--open-id-connect-provider-arn", arn) })
 	return arn
 }
 

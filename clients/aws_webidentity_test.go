@@ -170,7 +170,7 @@ func (e entraApp) secondVersion(t *testing.T) {
 	_, claims := decode(t, token)
 	wants(t, "v2 token", claims, map[string]any{"iss": v2Issuer, "aud": e.audienceID, "sub": e.principal, "azp": e.client, "appid": nil, "ver": "2.0"})
 
-	arn := provider(t, v2Issuer, e.audienceID)
+	arn := provider(t, root, v2Issuer, e.audienceID)
 	name := unique("entra-v2")
 	roleARN := role(t, root, name, federates(arn, e.client, e.principal))
 	assume := []string{"sts", "assume-role-with-web-identity", "--role-arn", roleARN, "--role-session-name", "app", "--web-identity-token", token}

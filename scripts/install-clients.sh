@@ -9,6 +9,7 @@ missing=()
 need() { [ -e "$1" ] || missing+=("$2"); }
 need /usr/bin/aws awscli
 need /usr/bin/az azure-cli
+need /usr/bin/xmlsec1 xmlsec1
 need /usr/lib/python3/dist-packages/boto3 python3-boto3
 need /usr/lib/python3/dist-packages/msal python3-msal
 need /usr/lib/python3/dist-packages/azure/identity python3-azure

@@ -43,8 +43,8 @@ func (s *Server) wire() map[names.Surface]http.Handler {
 	}
 	s.sts = &sts.Service{
 		Access: s.access, Devices: db.MFADevices, Sealer: s.sealer, Audit: db.Audit, Now: now, Rand: s.rand,
-		WebIdentity: logins,
-		Tokens:      s.keys, TokenIssuerURL: s.names.tokenIssuer,
+		WebIdentity: logins, SAML: db.SAMLProviders,
+		Tokens: s.keys, TokenIssuerURL: s.names.tokenIssuer,
 	}
 	dispatcher := &op.Dispatcher{
 		Services: []op.Service{

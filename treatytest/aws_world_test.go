@@ -204,7 +204,13 @@ func (w *awsWorld) send(req *http.Request, into any) error {
 // form is the POST of a query service's form; nothing is signed.
 func (w *awsWorld) form(host string, form url.Values) *http.Request {
 	w.t.Helper()
-	req, err := http.NewRequest("POST", "https://"+host+"/", strings.NewReader(form.Encode()))
+	return w.formText(host, form.Encode())
+}
+
+// formText is form for bodies that are written by hand.
+func (w *awsWorld) formText(host, body string) *http.Request {
+	w.t.Helper()
+	req, err := http.NewRequest("POST", "https://"+host+"/", strings.NewReader(body))
 	w.must(err)
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	return req

@@ -16,6 +16,7 @@ import (
 	"github.com/treatyfed/treaty/core/fault"
 	"github.com/treatyfed/treaty/core/policy"
 	"github.com/treatyfed/treaty/core/token"
+	"github.com/treatyfed/treaty/core/webidentity"
 )
 
 // sessionName is that of every session of the enhanced flow, sessionDuration how long it lasts (developer
@@ -34,6 +35,9 @@ const (
 		`"personalize:*","sagemaker:InvokeEndpoint","cognito-sync:*","codewhisperer:*","textract:DetectDocumentText","textract:AnalyzeDocument","sdb:*"],"Resource":["*"]}]}`
 	guestPolicy = "arn:aws:iam::aws:policy/AmazonCognitoUnAuthedIdentitiesSessionPolicy"
 )
+
+// errBadConfiguration says that a pool's role is missing or cannot be assumed.
+var errBadConfiguration = refusal(badConfiguration, "Invalid identity pool configuration. Check assigned IAM roles for this pool.")
 
 // assumer turns an identity into the session of a role.
 type assumer struct{ Access *access.Decider }
@@ -61,6 +65,9 @@ func (g guests) credentials(ctx context.Context, in *ci.GetCredentialsForIdentit
 		if c, err = g.own(ctx, pool, i, raw, tried); err == nil {
 			b.amr, b.tags = c.Texts("amr"), tagsOf(c)
 		}
+		if err == nil && !slices.Contains(b.amr, authenticated) { // a guest's token is no better than none
+			_, err = g.enter(ctx, pool, s, i, *in.IdentityId, nil, tried)
+		}
 	} else if logins, err = g.enter(ctx, pool, s, i, *in.IdentityId, in.Logins, tried); err == nil {
 		if i, err = g.settle(ctx, pool, i, linked(logins)); len(logins) > 0 {
 			b.amr, b.tags = amr(logins), sessionTags(s, logins)
@@ -70,7 +77,7 @@ func (g guests) credentials(ctx context.Context, in *ci.GetCredentialsForIdentit
 		return nil, err
 	}
 	b.identity, tried.Identity = i.ID, i.ID
-	role, err := s.chooseRole(slices.Contains(b.amr, "authenticated"), logins, value(in.CustomRoleArn), tried)
+	role, err := s.chooseRole(slices.Contains(b.amr, authenticated), logins, value(in.CustomRoleArn), tried)
 	if err != nil {
 		return nil, err
 	}
@@ -96,8 +103,16 @@ func tagsOf(c token.Claims) map[string]string {
 	return out
 }
 
-// assume has the role assumed for the bearer, as by AssumeRoleWithWebIdentity with the pool's own token.
+// assume has the role assumed for the bearer, as by AssumeRoleWithWebIdentity with the pool's own token. A
+// token's claims may name roles of other accounts and tags that STS does not take: neither gets through.
 func (a assumer) assume(ctx context.Context, b bearer, role string, tried *attempt) (*types.Credentials, error) {
+	owner, _, _ := iamResource(role, "role")
+	tried.require(evidence.Check{Name: "role", Operator: "is of account", Want: []string{b.pool.AccountID}, Got: []string{role}, OK: owner == b.pool.AccountID}, forbiddenRole(role))
+	why := webidentity.BadTag(tagList(b.tags))
+	tried.require(evidence.Check{Name: "session tags", Operator: "are well formed", OK: why == "", Note: why}, errBadConfiguration)
+	if tried.refused != nil {
+		return nil, tried.refused
+	}
 	k := op.RequestContext(ctx)
 	k.Set(ownProvider+":aud", b.pool.ID)
 	k.Set(ownProvider+":sub", b.identity)
@@ -108,7 +123,7 @@ func (a assumer) assume(ctx context.Context, b bearer, role string, tried *attem
 		Tags: tagList(b.tags), Context: k, Federated: ownProvider,
 		Kept: map[string][]string{ownProvider + ":aud": {b.pool.ID}, ownProvider + ":sub": {b.identity}, ownProvider + ":amr[]": b.amr},
 	}
-	if !slices.Contains(b.amr, "authenticated") {
+	if !slices.Contains(b.amr, authenticated) {
 		ask.Policies, ask.PolicyARNs = []string{guestServices}, []string{guestPolicy}
 	}
 	out, err := a.Access.Assume(ctx, ask)
@@ -117,7 +132,7 @@ func (a assumer) assume(ctx context.Context, b bearer, role string, tried *attem
 	}
 	tried.Decisions = append(tried.Decisions, out.Decisions...)
 	tried.require(evidence.Check{Name: "role", Operator: "can be assumed", Want: []string{role}, OK: out.Reason == "", Note: string(out.Reason)},
-		refusal(badConfiguration, "Invalid identity pool configuration. Check assigned IAM roles for this pool."))
+		errBadConfiguration)
 	if tried.refused != nil {
 		return nil, tried.refused
 	}

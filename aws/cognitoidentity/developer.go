@@ -10,7 +10,9 @@ import (
 	ci "github.com/aws/aws-sdk-go-v2/service/cognitoidentity"
 
 	"github.com/treatyfed/treaty/aws/op"
+	"github.com/treatyfed/treaty/core/access"
 	"github.com/treatyfed/treaty/core/directory"
+	"github.com/treatyfed/treaty/core/evidence"
 	"github.com/treatyfed/treaty/core/fault"
 )
 
@@ -23,6 +25,7 @@ type developers struct {
 	linker
 	verifier
 	writer
+	assumer
 }
 
 func (d developers) operations() []op.Operation {
@@ -53,7 +56,7 @@ func (d developers) openIDToken(ctx context.Context, in *ci.GetOpenIdTokenForDev
 	if err != nil {
 		return nil, err
 	}
-	i, err := d.identify(ctx, pool, in.IdentityId, user, linked(public))
+	i, err := d.identify(ctx, pool, in.IdentityId, user, linked(public), tried)
 	if err != nil {
 		return nil, err
 	}
@@ -92,7 +95,7 @@ func noDeveloper() error {
 }
 
 // identify is the identity of a developer's user, with the public logins linked to it.
-func (d developers) identify(ctx context.Context, pool directory.IdentityPool, id *string, user directory.Login, public []directory.Login) (directory.Identity, error) {
+func (d developers) identify(ctx context.Context, pool directory.IdentityPool, id *string, user directory.Login, public []directory.Login, tried *attempt) (directory.Identity, error) {
 	all := slices.Concat([]directory.Login{user}, public)
 	if id == nil {
 		i, err := d.resolve(ctx, pool, all)
@@ -105,10 +108,37 @@ func (d developers) identify(ctx context.Context, pool directory.IdentityPool, i
 	if err != nil {
 		return i, err
 	}
-	if i, err = d.register(ctx, pool, i, user, public); err != nil {
-		return i, err
+	if !slices.Contains(i.Logins, user) {
+		if err = d.mayVouch(ctx, pool, i, tried); err == nil {
+			i, err = d.register(ctx, pool, i, user, public)
+		}
+		if err != nil {
+			return i, err
+		}
 	}
 	return d.settle(ctx, pool, i, all)
+}
+
+// mayVouch asks whether the caller may vouch for every developer's user that an identity has already: a new
+// user of the identity gets its token, and so is as good as they are.
+func (d developers) mayVouch(ctx context.Context, pool directory.IdentityPool, i directory.Identity, tried *attempt) error {
+	for _, l := range i.Logins {
+		if l.Provider != pool.DeveloperProvider {
+			continue
+		}
+		k := op.RequestContext(ctx)
+		access.ResourceTags(k, tagList(pool.Tags))
+		k.Set(DeveloperUserKey, l.User)
+		resource := poolARN(pool.Region, pool.AccountID, pool.ID)
+		decision, err := op.By(d.Access)(ctx, op.Access{Caller: op.CallerOf(ctx), Action: Name + ":GetOpenIdTokenForDeveloperIdentity", Resource: resource, Context: k})
+		if err != nil {
+			return err
+		}
+		tried.Decisions = append(tried.Decisions, decision)
+		tried.require(evidence.Check{Name: "developer's user of the identity", Operator: "may be vouched for", OK: decision.Allows(), Note: decision.Because},
+			op.Denied(op.JSON11, decision, resource))
+	}
+	return tried.refused
 }
 
 // register links a developer's user to an identity, unless it is registered with another one. A person whom
@@ -117,9 +147,6 @@ func (d developers) identify(ctx context.Context, pool directory.IdentityPool, i
 // at before anything is written.
 func (d developers) register(ctx context.Context, pool directory.IdentityPool, i directory.Identity, user directory.Login, public []directory.Login) (directory.Identity, error) {
 	taken := refusal(alreadyRegistered, "The provided developer user identifier is already registered with Cognito under a different identity ID.")
-	if slices.Contains(i.Logins, user) {
-		return i, nil
-	}
 	isPublic := func(l directory.Login) bool { return l.Provider != pool.DeveloperProvider }
 	if check, mismatch := hasOne(i, public); !check.OK && slices.ContainsFunc(i.Logins, isPublic) {
 		return i, mismatch

@@ -84,10 +84,13 @@ func linked(logins []login) []directory.Login {
 	return out
 }
 
+// authenticated is the first authentication method of everybody but guests, and the kind of their role.
+const authenticated = "authenticated"
+
 // amr is the authentication methods of verified logins: "authenticated", and for each login its key and
 // the provider's reference with the subject.
 func amr(logins []login) []string {
-	out := []string{"authenticated"}
+	out := []string{authenticated}
 	for _, l := range logins {
 		out = append(out, l.provider, l.Reference+":"+l.Subject)
 	}

@@ -21,10 +21,10 @@ const (
 
 // chooseRole is the role of an identity: the guests', the one that the mapping of a login gives, or that of
 // all who are authenticated. custom is the caller's own wish among those that it may have.
-func (s settings) chooseRole(authenticated bool, logins []login, custom string, tried *attempt) (string, error) {
+func (s settings) chooseRole(known bool, logins []login, custom string, tried *attempt) (string, error) {
 	kind := "unauthenticated"
-	if authenticated {
-		kind = "authenticated"
+	if known {
+		kind = authenticated
 	}
 	role, may := s.Roles[kind], []string{s.Roles[kind]}
 	for _, l := range logins {
@@ -44,7 +44,7 @@ func (s settings) chooseRole(authenticated bool, logins []login, custom string, 
 	}
 	tried.Role = role
 	tried.require(evidence.Check{Name: "role", Operator: "is set", Want: []string{kind}, Got: []string{role}, OK: role != ""},
-		refusal(badConfiguration, "Invalid identity pool configuration. Check assigned IAM roles for this pool."))
+		errBadConfiguration)
 	return role, tried.refused
 }
 
@@ -124,7 +124,8 @@ func ruleHolds(how types.MappingRuleMatchType, values []string, want string) boo
 	return false
 }
 
-// claimValues are the texts of a claim; present is false for one that is absent, null or an object.
+// claimValues are the texts of a claim; present is false for one that is absent, null, an object or an empty
+// list.
 func claimValues(c token.Claims, name string) (values []string, present bool) {
 	list, isList := c[name].([]any)
 	if !isList {
@@ -142,7 +143,7 @@ func claimValues(c token.Claims, name string) (values []string, present bool) {
 			return nil, false
 		}
 	}
-	return values, true
+	return values, len(values) > 0
 }
 
 // rolesIn are the roles that a token allows: a JSON array, or a text with commas as the developer guide has

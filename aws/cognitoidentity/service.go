@@ -64,7 +64,7 @@ func (s Service) Describe() op.Service {
 	all = append(all, roles{find, write, assumer{s.Access}}.operations()...)
 	all = append(all, tagMaps{find}.operations()...)
 	all = append(all, identities{find, list}.operations()...)
-	all = append(all, developers{list, link, check, write}.operations()...)
+	all = append(all, developers{list, link, check, write, assumer{s.Access}}.operations()...)
 	all = append(all, guests{link, check, write, assumer{s.Access}}.operations()...)
 	return op.Service{
 		Name:        Name,

@@ -19,6 +19,13 @@ type facts struct {
 
 type factsKey struct{}
 
+// maxHeaderKey bounds the condition keys that are headers, in bytes: their senders choose them, and matching
+// one with a policy's patterns takes time in proportion to both lengths.
+const maxHeaderKey = 2048
+
+// clipped is a header's value as policies see it.
+func clipped(s string) string { return s[:min(len(s), maxHeaderKey)] }
+
 // withFacts notes what the request shows of itself.
 func withFacts(ctx context.Context, r *http.Request, region string, now time.Time) context.Context {
 	ip, _, err := net.SplitHostPort(r.RemoteAddr)
@@ -26,7 +33,7 @@ func withFacts(ctx context.Context, r *http.Request, region string, now time.Tim
 		ip = r.RemoteAddr
 	}
 	return context.WithValue(ctx, factsKey{}, facts{
-		sourceIP: ip, userAgent: r.UserAgent(), referer: r.Referer(), region: region, secure: r.TLS != nil, at: now.UTC(),
+		sourceIP: ip, userAgent: clipped(r.UserAgent()), referer: clipped(r.Referer()), region: region, secure: r.TLS != nil, at: now.UTC(),
 		global: globalEndpoint(r.Host),
 	})
 }

@@ -64,13 +64,21 @@ func (x *dynamoCall) arn(resource string) string {
 }
 
 var (
-	tableName  = regexp.MustCompile(`^[A-Za-z0-9_.-]{1,255}$`)
-	tableARN   = regexp.MustCompile(`^arn:aws:dynamodb:([a-z0-9-]{1,32}):([0-9]{12}):table/([A-Za-z0-9_.-]{1,255})((?:/[A-Za-z0-9_.:-]{1,255}){0,2})$`)
-	indexName  = tableName
+	tableForm  = regexp.MustCompile(`^[A-Za-z0-9_.-]+$`)
+	tableARN   = regexp.MustCompile(`^arn:aws:dynamodb:([a-z0-9-]+):([0-9]{12}):table/([A-Za-z0-9_.-]+)((?:/[A-Za-z0-9_.:-]+)*)$`)
 	badTable   = "1 validation error detected: Value at 'tableName' failed to satisfy constraint: Member must satisfy regular expression pattern: [a-zA-Z0-9_.-]+"
 	badIndex   = "1 validation error detected: Value at 'indexName' failed to satisfy constraint: Member must satisfy regular expression pattern: [a-zA-Z0-9_.-]+"
 	badRequest = "The request is not of the form that the operation has"
 )
+
+// maxTableName is in characters, maxTableARN in bytes (DynamoDB API reference, TableName and TableArn).
+const (
+	maxTableName = 255
+	maxTableARN  = 1024
+)
+
+// named reports the name of a table or an index.
+func named(s string) bool { return len(s) <= maxTableName && tableForm.MatchString(s) }
 
 // place is a table, or an index of it.
 type place struct{ name, index, arn, owner string }
@@ -78,11 +86,11 @@ type place struct{ name, index, arn, owner string }
 // table reads a table's name or ARN.
 func (x *dynamoCall) table(v any) (place, error) {
 	s, _ := v.(string)
-	if tableName.MatchString(s) {
+	if named(s) {
 		return place{name: s, arn: x.arn("table/" + s), owner: x.caller.key.Subject.Principal.Account}, nil
 	}
-	m := tableARN.FindStringSubmatch(s)
-	if m == nil || m[4] != "" {
+	m := arnParts(s)
+	if m == nil || m[4] != "" || !named(m[3]) {
 		return place{}, invalidDynamo(badTable)
 	}
 	if m[1] != x.region() || m[2] != x.caller.key.Subject.Principal.Account {
@@ -91,6 +99,14 @@ func (x *dynamoCall) table(v any) (place, error) {
 			" because no resource-based policy allows the "+x.action()+" action")
 	}
 	return place{name: m[3], arn: s, owner: m[2]}, nil
+}
+
+// arnParts are the region, account, table and further parts of an ARN, behind the whole; nil when it is none.
+func arnParts(s string) []string {
+	if len(s) > maxTableARN {
+		return nil
+	}
+	return tableARN.FindStringSubmatch(s)
 }
 
 // member reads the table that the request or one of its parts names, and leaves its plain name there: what
@@ -103,7 +119,7 @@ func (x *dynamoCall) member(of map[string]any) (place, error) {
 	of["TableName"] = p.name
 	if i, ok := of["IndexName"]; ok && x.indexed() {
 		name, _ := i.(string)
-		if !indexName.MatchString(name) {
+		if !named(name) {
 			return p, invalidDynamo(badIndex)
 		}
 		p.index, p.arn = name, p.arn+"/index/"+name
@@ -135,7 +151,7 @@ func onTable(x *dynamoCall) ([]need, error) {
 func onARN(member string) func(*dynamoCall) ([]need, error) {
 	return func(x *dynamoCall) ([]need, error) {
 		s, _ := x.body[member].(string)
-		m := tableARN.FindStringSubmatch(s)
+		m := arnParts(s)
 		if m == nil {
 			return nil, invalidDynamo("Invalid " + member)
 		}

@@ -75,7 +75,7 @@ func (x *dynamoCall) statement(text string) (need, error) {
 		return need{}, err
 	}
 	if at+2 < len(words) && words[at+1].text == "." && !words[at+1].quoted {
-		if action != "dynamodb:PartiQLSelect" || !words[at+2].name() || !indexName.MatchString(words[at+2].text) {
+		if action != "dynamodb:PartiQLSelect" || !words[at+2].name() || !named(words[at+2].text) {
 			return need{}, invalidDynamo(textBadStatement + "expected an index")
 		}
 		p.index, p.arn = words[at+2].text, p.arn+"/index/"+words[at+2].text

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -54,6 +55,7 @@ func (e *Endpoint) send(ctx context.Context, service, method, path string, query
 		return nil, err
 	}
 	r.URL, r.Header, r.ContentLength = u, h, length
+	r.Close = strings.HasPrefix(hash, "STREAMING-") // what is framed within may end before the body does
 	if r.Header.Get("User-Agent") == "" {
 		r.Header.Set("User-Agent", "treaty")
 	}

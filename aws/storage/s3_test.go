@@ -130,8 +130,10 @@ func TestPoliciesDecideAboutObjects(t *testing.T) {
 	if got, err := get(t, root, "data", "home/alice/copy"); err != nil || got != "public/p" {
 		t.Errorf("the copy is %q, %v", got, err)
 	}
-	e := w.last()
-	if e.Surface != "s3" || e.Operation == "" || e.RequestID == "" {
+	if _, err := get(t, c, "data", "public/none"); code(err) != "AccessDenied" {
+		t.Errorf("an object that is not there: %v", err)
+	}
+	if e := w.last(); e.Surface != "s3" || e.Operation != "GetObject" || e.RequestID == "" || e.Code != "AccessDenied" || e.Caller != s.ARN || len(decisions(t, e)) != 1 || decisions(t, e)[0].Action != "s3:ListBucket" {
 		t.Errorf("the event is %+v", e)
 	}
 	// Of several objects to delete, those go that may.

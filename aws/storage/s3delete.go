@@ -20,6 +20,10 @@ func unescapeBoth(a, b string) (string, string, bool) {
 // maxDeletes is how many objects one DeleteObjects names (Amazon S3 API reference).
 const maxDeletes = 1000
 
+// maxEvidence bounds how many of its decisions, allowed and refused, one event keeps: a thousand would take
+// a megabyte, and the others are alike.
+const maxEvidence = 20
+
 // deletion is DeleteObjects' body.
 type deletion struct {
 	XMLName xml.Name `xml:"Delete"`
@@ -29,7 +33,7 @@ type deletion struct {
 
 type deletedObject struct {
 	Key              string
-	VersionId        string `xml:",omitempty"` //nolint:revive // the element's name
+	VersionId        string `xml:",omitempty"`
 	ETag             string `xml:",omitempty"`
 	LastModifiedTime string `xml:",omitempty"`
 	Size             string `xml:",omitempty"`
@@ -62,10 +66,15 @@ func (x *s3Call) deleteObjects(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		decisions = append(decisions, made...)
 		if refusal == nil {
 			may.Object = append(may.Object, o)
+			if len(decisions) < maxEvidence {
+				decisions = append(decisions, made...)
+			}
 			continue
+		}
+		if len(refusals) < maxEvidence {
+			decisions = append(decisions, made...)
 		}
 		refusals = append(refusals, deleteRefusal{Key: o.Key, VersionId: o.VersionId, Code: refusal.Code, Message: refusal.Message})
 	}

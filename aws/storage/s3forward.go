@@ -11,7 +11,8 @@ import (
 	"net/url"
 	"regexp"
 	"strings"
-	"time"
+
+	"github.com/treatyfed/treaty/core/policy"
 )
 
 // endpoint is where a request goes on to, in the name of an account.
@@ -21,9 +22,11 @@ func (x *s3Call) endpoint(account string) (*Endpoint, error) {
 		return s.Endpoint, nil
 	}
 	s.once.Do(func() {
+		// A connection for each request: the gateway may leave the rest of a body unread that is framed
+		// within (aws-chunked), and would take it for the next request, whose answer went to somebody else.
 		s.inner = &http.Transport{
 			DialContext:        func(ctx context.Context, _, _ string) (net.Conn, error) { return s.Gateway.Dial(ctx) },
-			DisableCompression: true, MaxIdleConnsPerHost: 64, IdleConnTimeout: time.Minute,
+			DisableCompression: true,
 		}
 	})
 	return within(s.Gateway, s.inner, account, s.Wall)
@@ -92,10 +95,17 @@ func checkMD5(h http.Header, body []byte) error {
 // notReturned are the headers of an answer that are its connection's.
 var notReturned = []string{"Connection", "Keep-Alive", "Transfer-Encoding", "Trailer", "Upgrade", "Www-Authenticate"}
 
+// metadata begins the headers of an object's own metadata. S3 writes them in small letters, and clients on
+// HTTP/1.1 show the names as they came.
+const metadata = "X-Amz-Meta-"
+
 // answer gives an answer back under our request id.
 func (x *s3Call) answer(ctx context.Context, a *http.Response) error {
 	h := x.w.Header()
 	for name, values := range a.Header {
+		if strings.HasPrefix(name, metadata) {
+			name = strings.ToLower(name)
+		}
 		h[name] = values
 	}
 	for _, name := range notReturned {
@@ -171,7 +181,7 @@ func (x *s3Call) mayKnow(ctx context.Context) error {
 	for _, name := range []string{"Content-Length", "Etag", "Last-Modified"} {
 		x.w.Header().Del(name)
 	}
-	return x.denied(d, decision)
+	return x.refused(ctx, x.denied(d, decision), d.target.arn(), []policy.Decision{decision})
 }
 
 // preflight lets a browser ask what a bucket's CORS rules permit: nobody signs that, and it shows nothing

@@ -219,6 +219,41 @@ func TestRequestsAreNotSmuggledThrough(t *testing.T) {
 	}
 }
 
+// Bytes behind the end of a body's own framing are no request, and nobody gets an answer that is another's.
+func TestAnswersGoToWhoAsked(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	root := w.root()
+	w.bucket(root, "data")
+	for i := range 8 {
+		must(t, put(t, root, "data", fmt.Sprint("o", i), []byte(fmt.Sprint("object ", i))))
+	}
+	tail := "0\r\n\r\nGET /data/o0 HTTP/1.1\r\nHost: s3\r\n\r\n"
+	var wg sync.WaitGroup
+	for i := range 8 {
+		wg.Go(func() {
+			for range 10 {
+				r := httpRequest(t, http.MethodPut, "https://data.s3.amazonaws.com/framed", strings.NewReader(tail))
+				r.Header.Set("X-Amz-Decoded-Content-Length", "0")
+				r.Header.Set("Content-Encoding", "aws-chunked")
+				hash := "STREAMING-UNSIGNED-PAYLOAD-TRAILER"
+				r.Header.Set("X-Amz-Content-Sha256", hash)
+				if err := v4.NewSigner().SignHTTP(t.Context(), aws.Credentials{AccessKeyID: rootKey, SecretAccessKey: "secret of " + rootKey}, r, hash, "s3", "us-east-1", w.now(), func(o *v4.SignerOptions) { o.DisableURIPathEscaping = true }); err != nil {
+					t.Error(err)
+					return
+				}
+				if a, err := w.transport().RoundTrip(r); err == nil {
+					a.Body.Close()
+				}
+				if got, err := get(t, root, "data", fmt.Sprint("o", i)); err != nil || got != fmt.Sprint("object ", i) {
+					t.Errorf("object %d is %q, %v", i, got, err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+}
+
 // elsewhere is an S3 endpoint that checks that it is called with its own key.
 type elsewhere struct {
 	t      *testing.T

@@ -12,7 +12,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.httpsession import URLLib3Session
 
 service, host, *parameters = sys.argv[1:]
-request = AWSRequest('POST', f'https://{host}/', data=urlencode([p.split('=', 1) for p in parameters]),
+request = AWSRequest('POST', f'https://{host}/', data=urlencode([tuple(p.split('=', 1)) for p in parameters]),
                      headers={'Content-Type': 'application/x-www-form-urlencoded'})
 SigV4Auth(boto3.Session().get_credentials().get_frozen_credentials(), service, 'us-east-1').add_auth(request)
 answer = URLLib3Session(proxies={'https': os.environ['HTTPS_PROXY']}, verify=os.environ['AWS_CA_BUNDLE']).send(request.prepare())

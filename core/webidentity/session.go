@@ -98,15 +98,23 @@ func sessionTags(c token.Claims) (tags []directory.Tag, bad string) {
 		tags = append(tags, directory.Tag{Key: key, Value: value})
 	}
 	slices.SortFunc(tags, func(a, b directory.Tag) int { return cmp.Or(cmp.Compare(a.Key, b.Key), cmp.Compare(a.Value, b.Value)) })
+	if bad = BadTag(tags); bad != "" {
+		return nil, bad
+	}
+	return tags, ""
+}
+
+// BadTag says what is wrong with the session tags that a token asks for, "" when nothing is.
+func BadTag(tags []directory.Tag) string {
 	if len(tags) > maxTags {
-		return nil, "there are more than 50 tags"
+		return "there are more than 50 tags"
 	}
 	for _, t := range tags {
 		if !tagKey.MatchString(t.Key) || !tagValue.MatchString(t.Value) || reserved(t.Key) {
-			return nil, "a tag has a key or value that tags may not have"
+			return "a tag has a key or value that tags may not have"
 		}
 	}
-	return tags, ""
+	return ""
 }
 
 // reserved reports the prefix that only AWS's own names have.

@@ -162,6 +162,9 @@ func declare(e *etree.Element, outer map[string]string) (map[string]string, erro
 		}
 		scope[prefix] = a.Value
 	}
+	if len(scope) > maxPrefixes {
+		return nil, fmt.Errorf("it has more than %d prefixes of namespaces in one place", maxPrefixes)
+	}
 	return scope, nil
 }
 

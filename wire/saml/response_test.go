@@ -124,6 +124,7 @@ func TestResponsesThatAreMalformed(t *testing.T) {
 		"a time that is none":                   {change(`IssueInstant="2026-11-21T09:30:00Z"`, `IssueInstant="yesterday"`), saml.Malformed, "no time"},
 		"too deep":                              {change("<samlp:Status>", strings.Repeat("<x>", 40)+strings.Repeat("</x>", 40)+"<samlp:Status>"), saml.Malformed, "document"},
 		"too many elements":                     {change("<samlp:Status>", strings.Repeat("<x/>", 4001)+"<samlp:Status>"), saml.Malformed, "elements"},
+		"too many prefixes":                     {change("<samlp:Status>", "<x "+strings.ReplaceAll(many(41), " a", " xmlns:a")+"/><samlp:Status>"), saml.Malformed, "prefixes"},
 		"too many attributes":                   {change("<samlp:Status>", "<x "+many(65)+"/><samlp:Status>"), saml.Malformed, "attributes"},
 		"too long":                              {change("ann@corp.example", strings.Repeat("a", 300<<10)), saml.Malformed, "size"},
 		"nothing":                               {"", saml.Malformed, "document"},
@@ -142,7 +143,7 @@ func TestResponsesThatAreMalformed(t *testing.T) {
 func many(n int) string {
 	var b strings.Builder
 	for i := range n {
-		b.WriteString(" a" + strings.Repeat("a", i) + `=""`)
+		b.WriteString(" a" + strings.Repeat("a", i) + `="x"`)
 	}
 	return b.String()
 }

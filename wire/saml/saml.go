@@ -45,6 +45,7 @@ const (
 	maxDepth      = 32
 	maxElements   = 4000
 	maxAttributes = 64 // of one element, declarations of namespaces included
+	maxPrefixes   = 40 // in force at one place: canonicalisation copies them for every element
 )
 
 // Check is one look at one thing; its fields are those of Treaty's evidence.
