@@ -26,7 +26,7 @@ func (x *s3Call) endpoint(account string) (*Endpoint, error) {
 		// within (aws-chunked), and would take it for the next request, whose answer went to somebody else.
 		s.inner = &http.Transport{
 			DialContext:        func(ctx context.Context, _, _ string) (net.Conn, error) { return s.Gateway.Dial(ctx) },
-			DisableCompression: true,
+			DisableCompression: true, DisableKeepAlives: true,
 		}
 	})
 	return within(s.Gateway, s.inner, account, s.Wall)

@@ -183,6 +183,4 @@ func (x *samlExamination) roles(a *saml.Assertion) {
 
 var (
 	sessionNameForm = regexp.MustCompile(`^[a-zA-Z_0-9+=,.@-]{2,64}$`)
-	tagKeyForm      = regexp.MustCompile(`^[\p{L}\p{Z}\p{N}_.:/=+\-@]{1,128}$`) // tagKeyType and tagValueType of the STS service model
-	tagValueForm    = regexp.MustCompile(`^[\p{L}\p{Z}\p{N}_.:/=+\-@]{0,256}$`)
 )

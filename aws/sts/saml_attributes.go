@@ -95,14 +95,14 @@ func (x *samlExamination) tags(a *saml.Assertion) {
 		}
 		value, one := single(at)
 		x.say(evidence.Check{
-			Name: "session tag", Claim: at.Name, Operator: "is", Want: []string{"one value"}, Got: at.Values, OK: one && tagKeyForm.MatchString(key) && tagValueForm.MatchString(value) && !reserved(key),
+			Name: "session tag", Claim: at.Name, Operator: "is", Want: []string{"one value"}, Got: at.Values, OK: one && directory.ValidTagKey(key) && directory.ValidTagValue(value) && !reserved(key),
 		}, invalidToken("PrincipalTag in AuthnResponse is not in correct format."))
 		x.id.tags = append(x.id.tags, directory.Tag{Key: key, Value: value})
 	}
 	at, _ := a.Attribute(attributeTransitive)
 	seen, good := map[string]bool{}, true
 	for _, key := range at.Values {
-		good = good && tagKeyForm.MatchString(key)
+		good = good && directory.ValidTagKey(key)
 		if !seen[key] {
 			x.id.transitive = append(x.id.transitive, key)
 		}

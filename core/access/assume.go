@@ -41,7 +41,7 @@ type Assume struct {
 	Context    policy.Context      // condition keys of the request at trust time (PROVIDER:aud, sts:ExternalId, aws:SourceIp …)
 	Kept       map[string][]string // see credential.Session.Kept
 	Federated  string              // aws:FederatedProvider of the session
-	MFAAt      time.Time           // when MFA was proved in this call or the caller's session; zero: not
+	MFAAt      time.Time           // when MFA was proved in this call or the caller's session, for the policies that decide; zero: not
 	MinToken   int                 // bytes
 	NotAfter   time.Time           // the session ends no later than this; zero: no such bound (SAML's SessionNotOnOrAfter)
 }
@@ -256,7 +256,9 @@ func (d *Decider) checkPolicies(ctx context.Context, a Assume, out *Assumed) err
 	return nil
 }
 
-// mint makes the session of a request that was allowed.
+// mint makes the session of a request that was allowed. That MFA was proved is no part of it: "The temporary
+// credentials returned by AssumeRole do not include MFA information in the context" (IAM user guide, "Secure
+// API access with MFA"; aws/aws-sdk-java-v2 issue 2554).
 func (d *Decider) mint(a Assume, out *Assumed) error {
 	now, held := d.Now().UTC().Truncate(time.Second), a.held()
 	s := credential.Session{
@@ -264,7 +266,7 @@ func (d *Decider) mint(a Assume, out *Assumed) error {
 		ARN:    "arn:aws:sts::" + out.Role.AccountID + ":assumed-role/" + out.Role.Name + "/" + a.SessionName,
 		UserID: out.Role.ID + ":" + a.SessionName, IssuedAt: now, Expires: now.Add(cmp.Or(a.Duration, defaultDuration)),
 		Chained: held != nil, Limited: a.Limited || len(a.Policies)+len(a.PolicyARNs) > 0, Policies: a.Policies, PolicyARNs: a.PolicyARNs,
-		Transitive: a.Transitive, Source: a.Source, Federated: a.Federated, MFAAt: a.MFAAt, Kept: a.Kept,
+		Transitive: a.Transitive, Source: a.Source, Federated: a.Federated, Kept: a.Kept,
 	}
 	if !a.NotAfter.IsZero() && s.Expires.After(a.NotAfter) {
 		s.Expires = a.NotAfter.UTC().Truncate(time.Second)

@@ -24,7 +24,7 @@ func (d *Decider) Issue(s credential.Session, minToken int) (credential.Session,
 }
 
 // inherit gives a session of a chain what goes on along it: transitive tags, the source identity, the
-// provider that it all began with. That MFA was proved does not (CloudTrail shows chained sessions without).
+// provider that it all began with.
 func inherit(s, held *credential.Session) {
 	for key, value := range held.Tags {
 		if !slices.ContainsFunc(held.Transitive, func(t string) bool { return strings.EqualFold(t, key) }) {

@@ -26,8 +26,6 @@ const (
 const maxTags = 50
 
 var (
-	tagKey         = regexp.MustCompile(`^(?:[\p{L}\p{Z}\p{N}_.:/=+\-@]{1,128})$`)
-	tagValue       = regexp.MustCompile(`^(?:[\p{L}\p{Z}\p{N}_.:/=+\-@]{0,256})$`)
 	sourceIdentity = regexp.MustCompile(`^(?:[\w+=,.@-]{2,64})$`)
 )
 
@@ -110,7 +108,7 @@ func BadTag(tags []directory.Tag) string {
 		return "there are more than 50 tags"
 	}
 	for _, t := range tags {
-		if !tagKey.MatchString(t.Key) || !tagValue.MatchString(t.Value) || reserved(t.Key) {
+		if !directory.ValidTagKey(t.Key) || !directory.ValidTagValue(t.Value) || reserved(t.Key) {
 			return "a tag has a key or value that tags may not have"
 		}
 	}
@@ -156,7 +154,7 @@ func transitiveKeys(c token.Claims) (keys []string, bad string) {
 		}
 		for _, e := range list {
 			key, ok := e.(string)
-			if !ok || !tagKey.MatchString(key) {
+			if !ok || !directory.ValidTagKey(key) {
 				return nil, "an element is no key of a tag"
 			}
 			if !slices.Contains(keys, key) {

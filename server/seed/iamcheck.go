@@ -6,7 +6,9 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
+	"github.com/treatyfed/treaty/core/directory"
 	"github.com/treatyfed/treaty/core/policy"
 )
 
@@ -17,11 +19,9 @@ var (
 	entityPath  = regexp.MustCompile(`^/([!-~]+/)?$`)
 	policyPath  = regexp.MustCompile(`^/([A-Za-z0-9.,+@=_-]+/)*$`)
 	policyARN   = regexp.MustCompile(`^arn:aws:iam::(aws|[0-9]{12}):policy/[!-~]{1,640}$`)
-	tagKey      = regexp.MustCompile(`^[\p{L}\p{Z}\p{N}_.:/=+\-@]{1,128}$`)
-	tagValue    = regexp.MustCompile(`^[\p{L}\p{Z}\p{N}_.:/=+\-@]{0,256}$`)
 	aliasForm   = regexp.MustCompile(`^[a-z0-9](-?[a-z0-9]){2,62}$`)
 	thumbprint  = regexp.MustCompile(`^[0-9a-f]{40}$`)
-	description = regexp.MustCompile(`^[\t\n\r -~\x{a1}-\x{ff}]{0,1000}$`)
+	description = regexp.MustCompile(`^[\t\n\r -~\x{a1}-\x{ff}]*$`)
 )
 
 const (
@@ -58,7 +58,7 @@ func (c *checker) iam(path string, a Account) {
 		at := fmt.Sprintf("%s.policies[%d]", path, i)
 		c.entity(at, account, "policy", "ANPA", p.ID, p.Path, p.Name, maxOtherName)
 		c.form(at+".path", p.Path, policyPath, "path of a policy: letters, digits and .,+@=_- between slashes")
-		c.form(at+".description", p.Description, description, "description of at most 1000 Latin-1 characters")
+		c.description(at+".description", p.Description)
 		c.document(at+".document", p.Document, policy.Managed)
 		c.size(at+".document", maxManagedSize, p.Document)
 		c.tags(at, p.Tags)
@@ -74,7 +74,7 @@ func (c *checker) iam(path string, a Account) {
 	for i, r := range a.Roles {
 		at := fmt.Sprintf("%s.roles[%d]", path, i)
 		c.entity(at, account, "role", "AROA", r.ID, r.Path, r.Name, maxRoleName)
-		c.form(at+".description", r.Description, description, "description of at most 1000 Latin-1 characters")
+		c.description(at+".description", r.Description)
 		c.document(at+".trust", r.Trust, policy.Trust)
 		c.size(at+".trust", maxTrust, r.Trust)
 		c.granted(at, account, r.InlinePolicies, r.ManagedPolicies, r.Boundary, maxRoleInline)
@@ -183,11 +183,20 @@ func (c *checker) tags(path string, tags map[string]string) {
 	}
 	for _, k := range slices.Sorted(maps.Keys(tags)) {
 		at := path + ".tags." + k
-		if !tagKey.MatchString(k) || strings.TrimSpace(k) == "" || strings.HasPrefix(strings.ToLower(k), "aws:") {
+		if !directory.ValidTagKey(k) || strings.TrimSpace(k) == "" || strings.HasPrefix(strings.ToLower(k), "aws:") {
 			c.Add(at, "%q is no tag key of at most 128 letters, digits, spaces and _.:/=+-@ that does not begin with aws:", k)
 		}
-		c.form(at, tags[k], tagValue, "tag value of at most 256 letters, digits, spaces and _.:/=+-@")
+		if !directory.ValidTagValue(tags[k]) {
+			c.Add(at, "%q is no tag value of at most 256 letters, digits, spaces and _.:/=+-@", tags[k])
+		}
 		c.unique("tag "+path, at, k)
+	}
+}
+
+// description holds at most 1000 characters of Latin-1 (service model, roleDescriptionType).
+func (c *checker) description(path, text string) {
+	if !description.MatchString(text) || utf8.RuneCountInString(text) > 1000 {
+		c.Add(path, "%q is no description of at most 1000 Latin-1 characters", text)
 	}
 }
 
