@@ -115,7 +115,7 @@ func (t Text) check(b *strings.Builder, c evidence.Check) {
 }
 
 // generic are the names of checks that there are many of, told apart by what they looked at.
-var generic = map[string]bool{policy.CheckCondition: true, "required claim": true}
+var generic = map[string]bool{policy.CheckCondition: true, "required claim": true, "certificate": true}
 
 // failed shows what was wanted and what came, one below the other, and marks where they part.
 func (t Text) failed(b *strings.Builder, c evidence.Check) {

@@ -185,17 +185,21 @@ func (s *Server) TLSConfig() *tls.Config {
 	return t
 }
 
-// servePlain answers on the plain listener: AWS's APIs, and health. No metrics: a page whose name has come to
+// servePlain answers on the plain listener: AWS's APIs, S3 by its path style among them, and health. No metrics: a page whose name has come to
 // mean loopback could read them, where TLS and its certificate forbid that.
 func (s *Server) servePlain(w http.ResponseWriter, r *http.Request) {
 	s.serve(w, r, func(w http.ResponseWriter, r *http.Request) {
-		if surface, _ := surfaceOf(r, false); surface == ownSurface && r.URL.Path != "/metrics" && !strings.HasPrefix(r.URL.Path, controlPrefix) {
-			s.surfaces[ownSurface].ServeHTTP(w, r)
+		surface, _ := surfaceOf(r, false)
+		switch {
+		case surface == ownSurface && r.URL.Path != "/metrics" && !strings.HasPrefix(r.URL.Path, controlPrefix), surface == names.S3:
+			s.surfaces[surface].ServeHTTP(w, r)
 			return
+		case surface != names.DynamoDB:
+			surface = names.AWS
 		}
 		s.gate.RLock()
 		defer s.gate.RUnlock()
-		s.surfaces[names.AWS].ServeHTTP(w, r)
+		s.surfaces[surface].ServeHTTP(w, r)
 	})
 }
 

@@ -75,7 +75,7 @@ func (s *Server) logRequest(r *http.Request, req *audit.Request, rec *response, 
 	if req.Surface == string(ownSurface) {
 		level = slog.LevelDebug
 	}
-	if status >= 500 {
+	if status >= 500 && status != http.StatusNotImplemented { // what is not implemented is answered as it should be
 		level = slog.LevelError
 	}
 	attrs := []slog.Attr{

@@ -17,8 +17,8 @@ import (
 const demoHelp = `Start a twin in memory and carry out, with the real SDK clients in this process, what Treaty is for: a
 Cognito identity-pool token becomes an Entra access token, which reads Microsoft Graph and Azure; an Entra
 token becomes the temporary keys of an AWS role, and the role's own token an Entra token again. On the way
-there is a refusal in each direction, with the reason. Each step prints what was done, the decoded tokens and the decision behind the
-answer. Nothing leaves the machine and nothing is kept.`
+there is a refusal in each direction, with the reason. Each step prints what was done, the decoded tokens
+and the decision behind the answer. Nothing leaves the machine and nothing is kept.`
 
 func (a *app) demo() *cobra.Command {
 	var asJSON bool
