@@ -16,7 +16,7 @@ func byEntra(t *testing.T, tw *twin, name string, policies ...string) caller {
 	root := caller{at: tw}
 	arn := provider(t, root, v1Issuer, "api://aws-v1")
 	roleARN := role(t, root, name, federates(arn, "api://aws-v1", readingObject), policies...)
-	k := keyless("AWS_ROLE_ARN="+roleARN, "AWS_WEB_IDENTITY_TOKEN_FILE="+file(t, "token", entraToken(t, tw, reading, "api://aws-v1")), "AWS_ROLE_SESSION_NAME=app")
+	k := keyless(t, "AWS_ROLE_ARN="+roleARN, "AWS_WEB_IDENTITY_TOKEN_FILE="+file(t, "token", entraToken(t, tw, reading, "api://aws-v1")), "AWS_ROLE_SESSION_NAME=app")
 	k.at = tw
 	return k
 }
@@ -120,15 +120,15 @@ func TestEntraTokenOpensDynamoDB(t *testing.T) {
 	}
 	tw := shared.another(t, fmt.Sprintf("seed: %s\nresources:\n  dynamodb: {endpoint: \"http://127.0.0.1:%d\", access_key_id: dynalite, secret_access_key: its-own, account: %q}\n",
 		seed, dynalite(t, shared), account))
-	root := caller{at: tw}
+	root, n := caller{at: tw}, unique("orders")
 	const table = "arn:aws:dynamodb:us-east-1:" + account + ":table/orders"
 	root.do(t, "dynamodb", "create-table", "--table-name", "orders", "--billing-mode", "PAY_PER_REQUEST", "--key-schema", "AttributeName=owner,KeyType=HASH", "AttributeName=number,KeyType=RANGE",
 		"--attribute-definitions", "AttributeName=owner,AttributeType=S", "AttributeName=number,AttributeType=N")
-	entra := byEntra(t, tw, "orders", allows(table, "dynamodb:GetItem", "dynamodb:Query"), document(object{
+	entra := byEntra(t, tw, n, allows(table, "dynamodb:GetItem", "dynamodb:Query"), document(object{
 		"Effect": "Allow", "Action": []string{"dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:BatchWriteItem"}, "Resource": table,
 		"Condition": object{"ForAllValues:StringEquals": object{"dynamodb:LeadingKeys": []string{readingObject}}},
 	}))
-	me := arnSTS + "assumed-role/orders/app"
+	me := arnSTS + "assumed-role/" + n + "/app"
 	out := must[object](t, tw, nil, entra.with("SUBJECT="+readingObject).argv(python, "testdata/dynamodb.py")...)
 	without := func(action, table string) any {
 		return []any{"ClientError", "AccessDeniedException", denied(me, "dynamodb:"+action, table), 400}

@@ -78,8 +78,7 @@ func TestProfilesOfTheCommandLine(t *testing.T) {
 		profile("long", "first", "role_arn="+second, "role_session_name=two", "duration_seconds=7200")+
 		profile("abroad", "ann", "role_arn="+abroad, "role_session_name=three"))
 	credentials := file(t, "credentials", "[ann]\naws_access_key_id="+ann.id+"\naws_secret_access_key="+ann.secret+"\n")
-	// aws keeps the keys of profiles in ~/.aws/cli/cache.
-	by := keyless("HOME="+t.TempDir(), "AWS_CONFIG_FILE="+config, "AWS_SHARED_CREDENTIALS_FILE="+credentials)
+	by := keyless(t, "AWS_CONFIG_FILE="+config, "AWS_SHARED_CREDENTIALS_FILE="+credentials)
 	as := func(profile string) []string { return []string{"--profile", profile, "sts", "get-caller-identity"} }
 
 	wants(t, "first", by.do(t, as("first")...), map[string]any{"Arn": arnSTS + "assumed-role/" + n + "-1/one"})
@@ -88,7 +87,7 @@ func TestProfilesOfTheCommandLine(t *testing.T) {
 	by.fails(t, "AccessDenied", "User: "+arnIAM+"user/"+n+" is not authorized to perform: sts:AssumeRole on resource: "+first, as("stranger")...)
 	by.fails(t, "ValidationError", "The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining.", as("long")...)
 	root.do(t, "iam", "delete-user-policy", "--user-name", n, "--policy-name", "p0") // the other account's trust alone is not enough
-	fresh := by.with("HOME=" + t.TempDir())
+	fresh := by.with("HOME=" + t.TempDir())                                          // aws has the keys of the first time
 	fresh.fails(t, "AccessDenied", "User: "+arnIAM+"user/"+n+" is not authorized to perform: sts:AssumeRole on resource: "+abroad, as("abroad")...)
 	root.fails(t, "AccessDenied", "Roles may not be assumed by root accounts.", "sts", "assume-role", "--role-arn", first, "--role-session-name", "root")
 }

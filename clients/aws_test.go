@@ -50,9 +50,11 @@ func (k caller) with(variables ...string) caller {
 	return k
 }
 
-// keyless has no keys but what the variables lead to.
-func keyless(variables ...string) caller {
-	return caller{more: append([]string{"-u", "AWS_ACCESS_KEY_ID", "-u", "AWS_SECRET_ACCESS_KEY"}, variables...)}
+// keyless has no keys but what the variables lead to, and a home of its own: that is where aws keeps the keys that
+// it got for a role, by the role's name.
+func keyless(t *testing.T, variables ...string) caller {
+	t.Helper()
+	return caller{more: append([]string{"-u", "AWS_ACCESS_KEY_ID", "-u", "AWS_SECRET_ACCESS_KEY", "HOME=" + t.TempDir()}, variables...)}
 }
 
 func (k caller) twin() *twin {

@@ -112,7 +112,7 @@ func (e entraApp) usesTheRole(t *testing.T, asRole caller, name string) {
 
 // toolsAssumeThemselves gives aws and boto3 the token's file and the role, as a container platform would.
 func (e entraApp) toolsAssumeThemselves(t *testing.T, roleARN, name, token string) {
-	byFile := keyless("AWS_ROLE_ARN="+roleARN, "AWS_WEB_IDENTITY_TOKEN_FILE="+file(t, "token", token), "AWS_ROLE_SESSION_NAME=by-file")
+	byFile := keyless(t, "AWS_ROLE_ARN="+roleARN, "AWS_WEB_IDENTITY_TOKEN_FILE="+file(t, "token", token), "AWS_ROLE_SESSION_NAME=by-file")
 	byFile.is(t, arnSTS+"assumed-role/"+name+"/by-file")
 	need(t, boto3)
 	const script = `import boto3, json; s = boto3.Session(); c = s.get_credentials()
@@ -120,7 +120,7 @@ print(json.dumps({"arn": s.client("sts").get_caller_identity()["Arn"], "method":
 	out := must[object](t, shared, nil, byFile.argv(python, "-c", strings.ReplaceAll(script, "%NAME%", name))...)
 	wants(t, "boto3", out, map[string]any{"arn": arnSTS + "assumed-role/" + name + "/by-file", "method": "assume-role-with-web-identity", "role": roleARN})
 
-	missing := keyless("AWS_ROLE_ARN="+roleARN+"-not", "AWS_WEB_IDENTITY_TOKEN_FILE="+file(t, "token", token))
+	missing := keyless(t, "AWS_ROLE_ARN="+roleARN+"-not", "AWS_WEB_IDENTITY_TOKEN_FILE="+file(t, "token", token))
 	missing.fails(t, "AccessDenied", notAuthorized, "sts", "get-caller-identity")
 }
 

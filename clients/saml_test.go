@@ -109,7 +109,7 @@ func TestAssumeRoleWithSAML(t *testing.T) {
 		encoded := base64.StdEncoding.EncodeToString([]byte(response))
 		return []string{"sts", "assume-role-with-saml", "--role-arn", arn, "--principal-arn", p.arn, "--saml-assertion", "file://" + file(t, "assertion", encoded)}
 	}
-	nobody := keyless()
+	nobody := keyless(t)
 	signed := p.sign(t, p.response(arn, "ann"))
 	out := nobody.do(t, append(assume(signed), "--duration-seconds", "900")...)
 	wants(t, "assume-role-with-saml", out, map[string]any{

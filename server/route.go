@@ -109,7 +109,7 @@ func (s *Server) route(w http.ResponseWriter, r *http.Request) {
 	if prefix != "" {
 		h = http.StripPrefix(prefix, h)
 	}
-	if s.config.Hub() && surface != names.AWS && !s.names.isOwn(r.Host) && !s.up.is(r.Host) {
+	if s.config.Hub() && surface != names.AWS && surface != names.S3 && surface != names.DynamoDB && !s.names.isOwn(r.Host) && !s.up.is(r.Host) {
 		// Documents name endpoints by the host asked: a hub's name its own, whatever a client or a proxy
 		// before us wrote into Host. AWS's signatures cover the header, so there it stays.
 		r = r.WithContext(r.Context())

@@ -119,11 +119,11 @@ func TestPolicyBombsAreRefusedAndLongPatternsEvaluatedInTime(t *testing.T) {
 		{"something behind it", syntax, put(may("*", "*") + "{}")},
 		{"a byte order mark", "ValidationError", put("\ufeff" + may("*", "*"))},
 	})
-	// Ten policies full of wildcards, on the longest values that a request can carry.
-	long := strings.Repeat("a", 60_000)
-	for i := range 10 {
+	// Five policies of one pattern that almost matches everywhere, on the longest value that a request can carry.
+	long := strings.Repeat("a", 100_000)
+	for i := range 5 {
 		name := "slow" + raw(i)
-		pattern := strings.Repeat("*"+strings.Repeat("a", 1000)+"b", 5)
+		pattern := "*" + strings.Repeat("a", 5900) + "b"
 		arn := w.customerPolicy(w.root, name, doc(`"Effect":"Allow","Action":"iam:GetUser","Resource":"*","Condition":{"StringLike":{"aws:UserAgent":"`+pattern+`"}}`))
 		w.must(w.ask(w.root, "AttachUserPolicy", "UserName", "u", "PolicyArn", arn)())
 	}
@@ -133,10 +133,12 @@ func TestPolicyBombsAreRefusedAndLongPatternsEvaluatedInTime(t *testing.T) {
 	start := time.Now()
 	err := w.send(w.sign(u, req, form, "iam", "us-east-1"), nil)
 	took := time.Since(start)
-	if limit := 2 * time.Second; took > limit {
+	if limit := 5 * time.Second; took > limit {
 		t.Errorf("one request took %s", took)
 	}
-	t.Logf("ten policies of patterns took %s: %v", took, said(err)[:min(100, len(said(err)))])
+	if got := said(err); !strings.HasPrefix(got, "NoSuchEntity") {
+		t.Errorf("the request with the long header: %s", got)
+	}
 }
 
 func TestMarkersHoldForTheirOwnListOnly(t *testing.T) {

@@ -17,6 +17,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -57,12 +58,13 @@ func newRealms(t *testing.T, w *awsWorld) *realms {
 	return r
 }
 
-// newKey makes a key of an issuer.
-func newKey(t *testing.T) *rsa.PrivateKey {
-	t.Helper()
+// goodKey and evilKey are made once: making RSA keys is the slowest part of the tests.
+var goodKey, evilKey = sync.OnceValue(newKey), sync.OnceValue(newKey)
+
+func newKey() *rsa.PrivateKey {
 	k, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
-		t.Fatal(err)
+		panic(err)
 	}
 	return k
 }

@@ -51,8 +51,8 @@ func newWebWorld(t *testing.T) *webWorld {
 	t.Helper()
 	w := &webWorld{awsWorld: newAWSWorld(t)}
 	w.host = newRealms(t, w.awsWorld)
-	w.good = w.host.issuer("good", newKey(t), "app", "second", "api://x")
-	w.evil = w.host.issuer("evil", newKey(t), "app")
+	w.good = w.host.issuer("good", goodKey(), "app", "second", "api://x")
+	w.evil = w.host.issuer("evil", evilKey(), "app")
 	w.trust = func(x *realm, conditions string) string { return admits(x.arn, conditions) }
 	w.role = w.AddRole("web", admits(w.good.arn, `{"StringEquals":{"`+w.good.name+`:sub":["user","42"]}}`))
 	return w
@@ -281,7 +281,7 @@ func TestPoisonedIssuersGiveNoKey(t *testing.T) {
 // stranger is a host of keys with a certificate of its own.
 func stranger(t *testing.T) string {
 	t.Helper()
-	key := newKey(t)
+	key := newKey()
 	cert := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}}
 	der, err := x509.CreateCertificate(rand.Reader, cert, cert, key.Public(), key)
 	if err != nil {

@@ -31,6 +31,7 @@ func TestOfGivesTheSurfaceOfACloudName(t *testing.T) {
 		{"-bad.s3.amazonaws.com", None},
 		{"dynamodb.us-east-1.amazonaws.com", DynamoDB},
 		{"dynamodb.amazonaws.com", None},
+		{"123456789012.ddb.us-east-1.amazonaws.com", DynamoDB},
 		{"0c0ffee0-0000-4000-8000-000000000000.tokens.sts.global.api.aws", AccountTokens},
 		{"x.tokens.sts.global.api.aws", None},
 		{"sts.us-east-1.amazonaws.com.evil.example", None},
