@@ -66,7 +66,7 @@ var regional = []struct {
 	{regexp.MustCompile(`^(?:[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]\.)?s3(?:[.-](?:dualstack\.)?[a-z]{2,4}(?:-[a-z]+)+-[0-9])?\.amazonaws\.com$`), S3},
 	{regexp.MustCompile(`^dynamodb(?:-fips)?\.([a-z]{2,4}(?:-[a-z]+)+-[0-9])\.(?:amazonaws\.com|api\.aws)$`), DynamoDB},
 	{regexp.MustCompile(`^[0-9]{12}\.ddb(?:-fips)?\.([a-z]{2,4}(?:-[a-z]+)+-[0-9])\.amazonaws\.com$`), DynamoDB}, // account-based endpoints
-	{regexp.MustCompile(`^[a-z][a-z0-9]{1,30}\.login\.microsoft\.com$`), Authority}, // AZURE_REGIONAL_AUTHORITY_NAME
+	{regexp.MustCompile(`^[a-z][a-z0-9]{1,30}\.login\.microsoft\.com$`), Authority},                              // AZURE_REGIONAL_AUTHORITY_NAME
 }
 
 // families are the domains that belong to a cloud: a name in one of them that no surface answers is
