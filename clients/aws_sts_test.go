@@ -153,6 +153,7 @@ func (k caller) outbound(t *testing.T, action string) object {
 // The way without a pool: a role in AWS gets a token signed by AWS, and with it az signs in to Entra and reads
 // Microsoft Graph.
 func TestRolesTokenSignsInToEntra(t *testing.T) {
+	t.Parallel()
 	need(t, az)
 	const exchange = "api://AzureADTokenExchange"
 	n := unique("outbound")

@@ -24,29 +24,29 @@ func federates(providerARN, audience, subject string) string {
 
 // entraApp is what the third article registers in Entra: an audience that stands for AWS, and a workload.
 type entraApp struct {
-	session                   // az, signed in as the workload
+	session                           // az, signed in as the workload
+	admin                     session // az, signed in as the administrator
 	audience, audienceID      string
-	client, secret, principal string
 	object                    string // of the audience's application
-
+	client, secret, principal string // of the workload
 }
 
 func registerEntraApp(t *testing.T) entraApp {
 	t.Helper()
 	need(t, aws)
 	need(t, az)
-	e := entraApp{session: session(t.TempDir()), audience: "api://" + unique("aws")}
-	azLogin(t)
-	api := must[object](t, shared, nil, az, "ad", "app", "create", "--display-name", "AWS", "--sign-in-audience", "AzureADMyOrg", "--identifier-uris", e.audience)
+	e := entraApp{session: session(t.TempDir()), admin: session(t.TempDir()), audience: "api://" + unique("aws")}
+	e.admin.login(t, shared.env["AZURE_CLIENT_ID"], shared.env["AZURE_CLIENT_SECRET"])
+	api := e.admin.do(t, "ad", "app", "create", "--display-name", "AWS", "--sign-in-audience", "AzureADMyOrg", "--identifier-uris", e.audience)
 	e.audienceID, e.object = text(api, "appId"), text(api, "id")
-	must[object](t, shared, nil, az, "ad", "sp", "create", "--id", e.audienceID)
-	e.client = text(must[object](t, shared, nil, az, "ad", "app", "create", "--display-name", "workload for AWS"), "appId")
-	e.principal = text(must[object](t, shared, nil, az, "ad", "sp", "create", "--id", e.client), "id")
-	e.secret = text(must[object](t, shared, nil, az, "ad", "app", "credential", "reset", "--id", e.client), "password")
+	e.admin.do(t, "ad", "sp", "create", "--id", e.audienceID)
+	e.client = text(e.admin.do(t, "ad", "app", "create", "--display-name", "workload for AWS"), "appId")
+	e.principal = text(e.admin.do(t, "ad", "sp", "create", "--id", e.client), "id")
+	e.secret = text(e.admin.do(t, "ad", "app", "credential", "reset", "--id", e.client), "password")
 	return e
 }
 
-// token signs az in as the workload, which forgets the token that it had, and gets one for the audience.
+// entraToken signs az in as the workload, which forgets the token that it had, and gets one for the audience.
 func (e entraApp) entraToken(t *testing.T) string {
 	t.Helper()
 	must[any](t, shared, nil, e.argv([]string{"account", "clear"})...)
@@ -57,6 +57,7 @@ func (e entraApp) entraToken(t *testing.T) string {
 // Article 003 as it stands, with an application's token for the people's: Entra is registered as an OpenID
 // Connect provider, a role trusts one subject and one audience of it, and STS trades the token for keys.
 func TestArticleEntraAsIdentityProviderOfAWS(t *testing.T) {
+	t.Parallel()
 	e := registerEntraApp(t)
 	var root caller
 
@@ -165,7 +166,7 @@ func (e entraApp) explained(t *testing.T, roleARN, token string) {
 func (e entraApp) secondVersion(t *testing.T) {
 	var root caller
 	// az 2.45 cannot: "az ad app update --set api.requestedAccessTokenVersion=2" finds no api in an empty object.
-	must[any](t, shared, nil, az, "rest", "--method", "patch", "--url", "https://graph.microsoft.com/v1.0/applications/"+e.object, "--body", `{"api":{"requestedAccessTokenVersion":2}}`)
+	e.admin.do(t, "rest", "--method", "patch", "--url", "https://graph.microsoft.com/v1.0/applications/"+e.object, "--body", `{"api":{"requestedAccessTokenVersion":2}}`)
 	token := e.entraToken(t)
 	_, claims := decode(t, token)
 	wants(t, "v2 token", claims, map[string]any{"iss": v2Issuer, "aud": e.audienceID, "sub": e.principal, "azp": e.client, "appid": nil, "ver": "2.0"})

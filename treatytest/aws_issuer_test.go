@@ -44,12 +44,11 @@ type realms struct {
 	w          *awsWorld
 	mux        *http.ServeMux
 	thumbprint string
-	now        func() time.Time
 }
 
 func newRealms(t *testing.T, w *awsWorld) *realms {
 	t.Helper()
-	r := &realms{w: w, mux: http.NewServeMux(), now: w.Now}
+	r := &realms{w: w, mux: http.NewServeMux()}
 	r.Server = httptest.NewTLSServer(r.mux)
 	r.Config.ErrorLog = log.New(io.Discard, "", 0)
 	t.Cleanup(r.Close)

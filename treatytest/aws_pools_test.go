@@ -33,7 +33,7 @@ func newPoolWorld(t *testing.T) *poolWorld {
 	c.Credentials = nil
 	w.anyone = w.pools(c)
 	w.configure(func(*cognitoidentity.UpdateIdentityPoolInput) {})
-	w.map_(nil)
+	w.setRoles(nil)
 	return w
 }
 
@@ -53,8 +53,8 @@ func (w *poolWorld) configure(edit func(*cognitoidentity.UpdateIdentityPoolInput
 	w.must(err)
 }
 
-// map_ sets the pool's roles with the mapping of the foreign issuer.
-func (w *poolWorld) map_(m *types.RoleMapping) {
+// setRoles sets the pool's roles with the mapping of the foreign issuer.
+func (w *poolWorld) setRoles(m *types.RoleMapping) {
 	w.t.Helper()
 	in := &cognitoidentity.SetIdentityPoolRolesInput{IdentityPoolId: &w.pool.ID, Roles: map[string]string{"authenticated": w.member, "unauthenticated": w.guest}}
 	if m != nil {
@@ -64,7 +64,7 @@ func (w *poolWorld) map_(m *types.RoleMapping) {
 	w.must(err)
 }
 
-// login is a Logins map of one login.
+// login1 is a Logins map of one login.
 func login1(provider, token string) map[string]string { return map[string]string{provider: token} }
 
 func (w *poolWorld) logins(claims m) map[string]string {
@@ -318,7 +318,7 @@ func TestRoleMappingsGiveNoRoleThatTheyDoNotName(t *testing.T) {
 		{"a preferred role that is none", "", "NotAuthorizedException", deny, m{"cognito:preferred_role": "admin"}, ""},
 	} {
 		t.Run(a.name, func(t *testing.T) {
-			w.map_(a.mapping)
+			w.setRoles(a.mapping)
 			_, role, err := w.credentials(ann, w.logins(with(m{"sub": "ann"}, a.claims)), a.custom)
 			if got := said(err); role != a.role || got != a.want && !(strings.HasPrefix(got, a.want+": ") && !strings.Contains(a.want, ": ")) {
 				t.Errorf("got %s %s\nwant %s %s", role, got, a.role, a.want)

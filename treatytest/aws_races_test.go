@@ -22,21 +22,18 @@ import (
 // racers makes one call eight times at once and counts what it was answered: "" for success, else the code.
 func racers(call func(i int) error) map[string]int {
 	var mu sync.Mutex
-	said := map[string]int{}
+	answers := map[string]int{}
 	eight(func(i int) {
 		code := ""
 		if err := call(i); err != nil {
-			code, _, _ = strings.Cut(saidBy(err), ":")
+			code, _, _ = strings.Cut(said(err), ":")
 		}
 		mu.Lock()
 		defer mu.Unlock()
-		said[code]++
+		answers[code]++
 	})
-	return said
+	return answers
 }
-
-// saidBy is said where the name is taken.
-func saidBy(err error) string { return said(err) }
 
 func TestLimitsOfAWSHoldUnderSimultaneousTries(t *testing.T) {
 	t.Parallel()

@@ -40,11 +40,10 @@ func lacks(claim string) string { return "InvalidIdentityToken: Missing a requir
 // webWorld is a world with an honest issuer and a role for its user.
 type webWorld struct {
 	*awsWorld
-	host  *realms
-	good  *realm
-	evil  *realm // of the same host, registered as well, and trusted by no role
-	role  string
-	trust func(x *realm, conditions string) string
+	host *realms
+	good *realm
+	evil *realm // of the same host, registered as well, and trusted by no role
+	role string
 }
 
 func newWebWorld(t *testing.T) *webWorld {
@@ -53,7 +52,6 @@ func newWebWorld(t *testing.T) *webWorld {
 	w.host = newRealms(t, w.awsWorld)
 	w.good = w.host.issuer("good", goodKey(), "app", "second", "api://x")
 	w.evil = w.host.issuer("evil", evilKey(), "app")
-	w.trust = func(x *realm, conditions string) string { return admits(x.arn, conditions) }
 	w.role = w.AddRole("web", admits(w.good.arn, `{"StringEquals":{"`+w.good.name+`:sub":["user","42"]}}`))
 	return w
 }

@@ -3,7 +3,6 @@ package cognitoidentity
 import (
 	"encoding/json"
 	"slices"
-	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/service/cognitoidentity/types"
 
@@ -68,7 +67,7 @@ func (s settings) supports(provider string) bool {
 // ARN there, every other provider by its Logins key.
 func (s settings) tagSource(provider string) string {
 	for _, a := range s.OpenIdConnectProviderARNs {
-		if strings.HasSuffix(a, ":oidc-provider/"+provider) {
+		if _, issuer, ok := iamResource(a, "oidc-provider"); ok && issuer == provider {
 			return a
 		}
 	}
