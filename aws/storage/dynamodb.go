@@ -249,7 +249,7 @@ func (x *dynamoCall) permit(ctx context.Context) error {
 // decide evaluates one need. blind names a condition key that a policy asks for and that cannot be found
 // out: then an allow does not count, because a condition for all values holds when there are none.
 func (x *dynamoCall) decide(ctx context.Context, n need) (decision policy.Decision, blind string, err error) {
-	ask := access.Ask{Subject: x.caller.subject(), Action: n.action, Resource: n.resource, Owner: n.owner, Context: globals(x.r, x.region(), x.now)}
+	ask := access.Ask{Subject: x.caller.subject(), Action: n.action, Resource: n.resource, Owner: n.owner, Context: op.GlobalKeys(x.r, x.region(), x.now)}
 	for name, v := range n.keys {
 		ask.Context[name] = v
 	}

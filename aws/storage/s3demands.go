@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/treatyfed/treaty/aws/op"
 	"github.com/treatyfed/treaty/aws/storage/gateway"
 	"github.com/treatyfed/treaty/core/access"
 	"github.com/treatyfed/treaty/core/policy"
@@ -179,7 +180,7 @@ func (x *s3Call) conditions() policy.Context {
 			k.Set("s3:signatureAge", strconv.FormatInt(max(0, x.now.Sub(e.Time).Milliseconds()), 10))
 		}
 	}
-	for name, v := range globals(r, region, x.now) {
+	for name, v := range op.GlobalKeys(r, region, x.now) {
 		k[name] = v
 	}
 	if r.TLS != nil {
@@ -187,7 +188,7 @@ func (x *s3Call) conditions() policy.Context {
 	}
 	for _, name := range headerKeys {
 		if v := r.Header.Values(name); v != nil {
-			k.Set("s3:"+name, strings.Join(v, ","))
+			k.Set("s3:"+name, op.Clipped(strings.Join(v, ",")))
 		}
 	}
 	for name, header := range map[string]string{
@@ -195,12 +196,12 @@ func (x *s3Call) conditions() policy.Context {
 		"s3:object-lock-retain-until-date": "X-Amz-Object-Lock-Retain-Until-Date",
 	} {
 		if v := r.Header.Get(header); v != "" {
-			k.Set(name, v)
+			k.Set(name, op.Clipped(v))
 		}
 	}
 	for name, parameter := range map[string]string{"s3:prefix": "prefix", "s3:delimiter": "delimiter", "s3:max-keys": "max-keys", "s3:VersionId": "versionId"} {
 		if x.query.Has(parameter) {
-			k.Set(name, x.query.Get(parameter))
+			k.Set(name, op.Clipped(x.query.Get(parameter)))
 		}
 	}
 	if len(x.tags) > 0 {

@@ -19,9 +19,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
-	"net"
 	"net/http"
-	"strconv"
 	"sync"
 	"time"
 
@@ -123,26 +121,6 @@ func shown(id string) string {
 		}
 	}
 	return id
-}
-
-// globals are the condition keys that every request has (IAM user guide, "AWS global condition context
-// keys"). The caller's own are core/access's.
-func globals(r *http.Request, region string, now time.Time) policy.Context {
-	ip, _, err := net.SplitHostPort(r.RemoteAddr)
-	if err != nil {
-		ip = r.RemoteAddr
-	}
-	k := policy.Context{}
-	for name, v := range map[string]string{"aws:SourceIp": ip, "aws:UserAgent": r.UserAgent(), "aws:Referer": r.Referer(), "aws:RequestedRegion": region} {
-		if v != "" {
-			k.Set(name, v)
-		}
-	}
-	k.Set("aws:SecureTransport", strconv.FormatBool(r.TLS != nil))
-	k.Set("aws:ViaAWSService", "false")
-	k.Set("aws:CurrentTime", now.UTC().Format("2006-01-02T15:04:05Z"))
-	k.Set("aws:EpochTime", strconv.FormatInt(now.Unix(), 10))
-	return k
 }
 
 // record keeps the event of a decision; without it a request goes no further.
