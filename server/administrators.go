@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 
-	"github.com/treatyfed/treaty/aws/op"
 	"github.com/treatyfed/treaty/core/credential"
 	"github.com/treatyfed/treaty/server/folder"
 	"github.com/treatyfed/treaty/server/seed"
@@ -35,11 +34,11 @@ var adminPermissions = []string{
 // to the seeded state. Nothing of them needs to be kept apart from the master key.
 func administrators(master []byte, region string) (folder.Credentials, error) {
 	chance := func(label string) io.Reader { return &derived{master: master, label: label} }
-	id, err := op.NewAccessKeyID(AccountID, chance("root access key id"))
+	id, err := credential.NewAccessKeyID(AccountID, chance("root access key id"))
 	if err != nil {
 		return folder.Credentials{}, err
 	}
-	key, err := op.NewSecretAccessKey(chance("root secret access key"))
+	key, err := credential.NewSecretAccessKey(chance("root secret access key"))
 	if err != nil {
 		return folder.Credentials{}, err
 	}

@@ -127,7 +127,7 @@ func (w *world) haveKey(region string) {
 }
 
 func keyID(account string) string {
-	id, err := op.NewAccessKeyID(account, bytes.NewReader(make([]byte, 16)))
+	id, err := credential.NewAccessKeyID(account, bytes.NewReader(make([]byte, 16)))
 	if err != nil {
 		panic(err)
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/iam/types"
 
 	"github.com/treatyfed/treaty/aws/op"
+	"github.com/treatyfed/treaty/core/credential"
 	"github.com/treatyfed/treaty/core/directory"
 	"github.com/treatyfed/treaty/core/fault"
 )
@@ -68,11 +69,11 @@ func (s *Service) createAccessKey(ctx context.Context, in *iam.CreateAccessKeyIn
 		}
 		principal = u.ARN
 	}
-	id, err := op.NewAccessKeyID(c.Account, s.Rand)
+	id, err := credential.NewAccessKeyID(c.Account, s.Rand)
 	if err != nil {
 		return nil, err
 	}
-	secret, err := op.NewSecretAccessKey(s.Rand)
+	secret, err := credential.NewSecretAccessKey(s.Rand)
 	if err != nil {
 		return nil, err
 	}

@@ -7,7 +7,7 @@ import (
 	sdk "github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/iam/types"
 
-	"github.com/treatyfed/treaty/aws/op"
+	"github.com/treatyfed/treaty/core/credential"
 	"github.com/treatyfed/treaty/core/directory"
 )
 
@@ -20,7 +20,7 @@ func TestAccessKeysWorkUntilTheyAreSwitchedOff(t *testing.T) {
 	made, err := w.CreateAccessKey(ctx, &sdk.CreateAccessKeyInput{UserName: new("ann")})
 	must(t, err)
 	k := made.AccessKey
-	of, _ := op.AccountOf(*k.AccessKeyId)
+	of, _ := credential.AccountOf(*k.AccessKeyId)
 	if *k.UserName != "Ann" || len(*k.AccessKeyId) != 20 || len(*k.SecretAccessKey) != 40 || k.Status != "Active" || !k.CreateDate.Equal(start) || of != account {
 		t.Errorf("%+v", k)
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/iam/types"
 
 	"github.com/treatyfed/treaty/aws/op"
+	"github.com/treatyfed/treaty/core/credential"
 	"github.com/treatyfed/treaty/core/directory"
 )
 
@@ -40,7 +41,7 @@ func groupsOut(groups []directory.IAMGroup) []types.Group {
 
 func (s *Service) createGroup(ctx context.Context, in *iam.CreateGroupInput) (*iam.CreateGroupOutput, error) {
 	c := op.CallerOf(ctx)
-	id, err := op.NewUniqueID("AGPA", c.Account, s.Rand)
+	id, err := credential.NewUniqueID("AGPA", c.Account, s.Rand)
 	if err != nil {
 		return nil, err
 	}

@@ -72,7 +72,7 @@ func (s *Service) createDevice(ctx context.Context, in *iam.CreateVirtualMFADevi
 			return nil, err
 		}
 	}
-	id, err := op.NewUniqueID("AMFA", c.Account, s.Rand) // of ours: AWS shows no id of a device
+	id, err := credential.NewUniqueID("AMFA", c.Account, s.Rand) // of ours: AWS shows no id of a device
 	if err != nil {
 		return nil, err
 	}

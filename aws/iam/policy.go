@@ -10,6 +10,7 @@ import (
 
 	"github.com/treatyfed/treaty/aws/op"
 	"github.com/treatyfed/treaty/core/access"
+	"github.com/treatyfed/treaty/core/credential"
 	"github.com/treatyfed/treaty/core/directory"
 	"github.com/treatyfed/treaty/core/fault"
 	"github.com/treatyfed/treaty/core/policy"
@@ -148,7 +149,7 @@ func (s *Service) createPolicy(ctx context.Context, in *iam.CreatePolicyInput) (
 	if err := identityPolicy(*in.PolicyDocument); err != nil {
 		return nil, err
 	}
-	id, err := op.NewUniqueID("ANPA", c.Account, s.Rand)
+	id, err := credential.NewUniqueID("ANPA", c.Account, s.Rand)
 	if err != nil {
 		return nil, err
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/treatyfed/treaty/aws/op"
 	"github.com/treatyfed/treaty/core/access"
+	"github.com/treatyfed/treaty/core/credential"
 	"github.com/treatyfed/treaty/core/directory"
 	"github.com/treatyfed/treaty/core/fault"
 	"github.com/treatyfed/treaty/core/policy"
@@ -67,7 +68,7 @@ func (s *Service) createRole(ctx context.Context, in *iam.CreateRoleInput) (*iam
 	if err := s.boundary(ctx, in.PermissionsBoundary); err != nil {
 		return nil, err
 	}
-	id, err := op.NewUniqueID("AROA", c.Account, s.Rand)
+	id, err := credential.NewUniqueID("AROA", c.Account, s.Rand)
 	if err != nil {
 		return nil, err
 	}

@@ -94,7 +94,7 @@ func newWorld(t *testing.T, edit ...func(*iam.Service)) *world {
 
 // rootKey is the id of the access key of an account's root; its secret is "secret of ACCOUNT".
 func rootKey(account string) string {
-	id, err := op.NewAccessKeyID(account, bytes.NewReader(make([]byte, 16)))
+	id, err := credential.NewAccessKeyID(account, bytes.NewReader(make([]byte, 16)))
 	if err != nil {
 		panic(err)
 	}
