@@ -115,10 +115,25 @@ func (x *s3Call) serve(ctx context.Context) error {
 	if err := x.permit(ctx, demands); err != nil {
 		return err
 	}
+	if x.s.Gateway != nil && asksForACL(x.r.Header) {
+		return errNoACLs.saying("The bucket does not allow ACLs")
+	}
 	if act := ownOperations[x.operation.name]; act != nil && x.s.Gateway != nil {
 		return act(x, ctx)
 	}
 	return x.forward(ctx)
+}
+
+// asksForACL reports whether a request wants an access control list that says more than that the owner owns.
+// Buckets here are as new ones of S3 are, without lists (S3 user guide, "Controlling ownership of objects").
+func asksForACL(h http.Header) bool {
+	for name := range h {
+		if strings.HasPrefix(name, "X-Amz-Grant-") {
+			return true
+		}
+	}
+	canned := h.Get("X-Amz-Acl")
+	return canned != "" && canned != "private" && canned != "bucket-owner-full-control"
 }
 
 // authenticate finds the caller. A request with no signature at all is anybody's.

@@ -335,6 +335,23 @@ func TestTheGateOfS3IsNotGotRound(t *testing.T) {
 	}
 }
 
+func TestAccessControlListsAreRefused(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	root := w.root()
+	w.bucket(root, "lists")
+	for acl, want := range map[types.ObjectCannedACL]string{"public-read": "AccessControlListNotSupported", "authenticated-read": "AccessControlListNotSupported", "private": "", "bucket-owner-full-control": ""} {
+		_, err := root.PutObject(t.Context(), &s3.PutObjectInput{Bucket: aws.String("lists"), Key: aws.String("k"), Body: strings.NewReader("x"), ACL: acl})
+		if code(err) != want {
+			t.Errorf("%s: %v", acl, err)
+		}
+	}
+	_, err := root.PutObject(t.Context(), &s3.PutObjectInput{Bucket: aws.String("lists"), Key: aws.String("k"), Body: strings.NewReader("x"), GrantRead: aws.String("uri=http://acs.amazonaws.com/groups/global/AllUsers")})
+	if code(err) != "AccessControlListNotSupported" {
+		t.Errorf("a grant: %v", err)
+	}
+}
+
 func TestRevocationIsFeltAtOnce(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -38,6 +38,7 @@ func (e s3Error) saying(format string, args ...any) *s3Error {
 // The errors that need nothing of the request.
 var (
 	errAccessDenied     = s3Error{Code: "AccessDenied", Message: "Access Denied", Status: http.StatusForbidden}
+	errNoACLs           = s3Error{Code: "AccessControlListNotSupported", Status: http.StatusBadRequest}
 	errBadURI           = s3Error{Code: "InvalidURI", Message: "Couldn't parse the specified URI.", Status: http.StatusBadRequest}
 	errBucketName       = s3Error{Code: "InvalidBucketName", Message: "The specified bucket is not valid.", Status: http.StatusBadRequest}
 	errNoSuchBucket     = s3Error{Code: "NoSuchBucket", Message: "The specified bucket does not exist", Status: http.StatusNotFound}
