@@ -18,7 +18,7 @@ var (
 	entityName  = regexp.MustCompile(`^[\w+=,.@-]+$`)
 	entityPath  = regexp.MustCompile(`^/([!-~]+/)?$`)
 	policyPath  = regexp.MustCompile(`^/([A-Za-z0-9.,+@=_-]+/)*$`)
-	policyARN   = regexp.MustCompile(`^arn:aws:iam::(aws|[0-9]{12}):policy/[!-~]{1,640}$`)
+	policyARN   = regexp.MustCompile(`^arn:aws:iam::(aws|[0-9]{12}):policy/[!-~]+$`)
 	aliasForm   = regexp.MustCompile(`^[a-z0-9](-?[a-z0-9]){2,62}$`)
 	thumbprint  = regexp.MustCompile(`^[0-9a-f]{40}$`)
 	description = regexp.MustCompile(`^[\t\n\r -~\x{a1}-\x{ff}]*$`)
