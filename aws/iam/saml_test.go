@@ -19,7 +19,7 @@ import (
 	sdk "github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/iam/types"
 
-	"github.com/treatyfed/treaty/aws/iam"
+	"github.com/treatyfed/treaty/core/directory"
 )
 
 // certificate is a self-signed one in base64, and its key in PEM; made once.
@@ -153,7 +153,7 @@ func TestThePrivateKeysOfASAMLProvider(t *testing.T) {
 	if strings.Contains(string(p.Keys[0].Sealed), "PRIVATE") {
 		t.Error("the key is kept as it is")
 	}
-	if plain, err := w.sealer.Open(iam.SAMLKeyLabel(*first[0].KeyId), p.Keys[0].Sealed); err != nil || string(plain) != private {
+	if plain, err := w.sealer.Open(directory.SAMLKeyLabel(*first[0].KeyId), p.Keys[0].Sealed); err != nil || string(plain) != private {
 		t.Errorf("the sealed key: %v", err)
 	}
 	done, failed := eight(func(int) error { return update(&private, nil) })

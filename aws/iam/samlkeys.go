@@ -27,16 +27,13 @@ func (s *Service) addSAMLKey(p *directory.SAMLProvider, text string) error {
 	if err != nil {
 		return err
 	}
-	sealed, err := s.Sealer.Seal(SAMLKeyLabel(id), []byte(text))
+	sealed, err := s.Sealer.Seal(directory.SAMLKeyLabel(id), []byte(text))
 	if err != nil {
 		return err
 	}
 	p.Keys = append(slices.Clone(p.Keys), directory.SAMLKey{ID: id, Sealed: sealed, CreatedAt: s.Now().UTC()})
 	return nil
 }
-
-// SAMLKeyLabel is the label under which a private key of a SAML provider is sealed.
-func SAMLKeyLabel(id string) string { return "saml key " + id }
 
 func removeSAMLKey(p *directory.SAMLProvider, id string) error {
 	i := slices.IndexFunc(p.Keys, func(k directory.SAMLKey) bool { return k.ID == id })

@@ -53,14 +53,14 @@ func (x *exchange) admit(ctx context.Context) (context.Context, error) {
 	e := sigv4.Examine(x.r, x.body, sigv4.Rules{
 		Service: x.service.Name, Region: region, Skew: x.service.skew(), FixedWindow: x.service.FixedWindow,
 	}, now)
-	key, err := x.accessKey(ctx, e)
+	key, _, err := Authenticate(ctx, x.d.Access, e, &x.d.keys)
 	if err != nil {
 		return nil, err
 	}
-	x.authn = checks(e.Checks)
+	x.authn = Checks(e.Checks)
 	if p := e.Err(); p != nil {
 		refusal := authenticationError(x.service.Protocol, p)
-		x.info.Caller = claimed(e.Credential.AccessKeyID)
+		x.info.Caller = Claimed(e.Credential.AccessKeyID)
 		if err := x.record(ctx, audit.Refused, refusal.Code, ""); err != nil {
 			return nil, err
 		}
@@ -77,20 +77,22 @@ func (x *exchange) admit(ctx context.Context) (context.Context, error) {
 	return withFacts(WithCaller(ctx, x.caller), x.r, x.caller.Region, now), nil
 }
 
-// accessKey looks the signature's key up and verifies the signature with it. What is wrong is noted in the
-// examination; an error means that we could not look.
-func (x *exchange) accessKey(ctx context.Context, e *sigv4.Examination) (access.Key, error) {
+// Finder looks access keys up. Implementation: *access.Decider.
+type Finder interface {
+	Key(ctx context.Context, id, token string) (access.Key, access.Found, error)
+}
+
+// Authenticate looks the signature's key up and verifies the signature with it. What is wrong is noted in
+// the examination; an error means that we could not look.
+func Authenticate(ctx context.Context, f Finder, e *sigv4.Examination, keys *sigv4.KeyCache) (access.Key, access.Found, error) {
 	id := e.Credential.AccessKeyID
 	if id == "" {
 		e.Skip("the request names no access key")
-		return access.Key{}, nil
+		return access.Key{}, access.Found{}, nil
 	}
-	if claimed(id) == "" {
-		id = ""
-	}
-	key, found, err := x.d.Access.Key(ctx, id, e.SecurityToken)
+	key, found, err := f.Key(ctx, Claimed(id), e.SecurityToken)
 	if err != nil {
-		return key, err
+		return key, found, err
 	}
 	for _, c := range found.Checks {
 		switch {
@@ -104,14 +106,14 @@ func (x *exchange) accessKey(ctx context.Context, e *sigv4.Examination) (access.
 	}
 	if key.Secret == "" {
 		e.Skip("the secret of an unknown access key is unknown")
-		return key, nil
+		return key, found, nil
 	}
-	e.Verify(key.Secret.Reveal(), &x.d.keys)
-	return key, nil
+	e.Verify(key.Secret.Reveal(), keys)
+	return key, found, nil
 }
 
-// claimed is an access key id as it may be shown and looked up: "" when it has not the form of one.
-func claimed(id string) string {
+// Claimed is an access key id as it may be shown and looked up: "" when it has not the form of one.
+func Claimed(id string) string {
 	if len(id) > maxKeyID || strings.IndexFunc(id, notKeyID) >= 0 {
 		return ""
 	}
@@ -150,8 +152,8 @@ func authenticationError(p Protocol, problem *sigv4.Problem) *Error {
 	return &Error{Code: c.query, Message: problem.Message, Status: c.status}
 }
 
-// checks makes Treaty's evidence of what the signature's examination found.
-func checks(found []sigv4.Check) evidence.Checks {
+// Checks makes Treaty's evidence of what the signature's examination found.
+func Checks(found []sigv4.Check) evidence.Checks {
 	out := make(evidence.Checks, len(found))
 	for i, c := range found {
 		out[i] = evidence.Check(c)

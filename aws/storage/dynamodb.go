@@ -188,7 +188,7 @@ func (x *dynamoCall) authenticate(ctx context.Context, body []byte) (err error) 
 		x.info.Caller = x.caller.key.Subject.Principal.ARN
 		return nil
 	}
-	x.info.Caller = shown(x.caller.signed.Credential.AccessKeyID)
+	x.info.Caller = op.Claimed(x.caller.signed.Credential.AccessKeyID)
 	codes := map[sigv4.Kind]string{
 		sigv4.Missing: "MissingAuthenticationTokenException", sigv4.Incomplete: "IncompleteSignatureException",
 		sigv4.UnknownToken: "UnrecognizedClientException", sigv4.ExpiredToken: "ExpiredTokenException",

@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/treatyfed/treaty/aws/op"
 	"github.com/treatyfed/treaty/aws/storage/gateway"
 	"github.com/treatyfed/treaty/core/audit"
 	"github.com/treatyfed/treaty/core/fault"
@@ -171,7 +172,7 @@ func (x *s3Call) authenticate(ctx context.Context) error {
 	case x.hash == "":
 		refusal = &errMissingHash
 	case x.caller.problem != nil:
-		x.info.Caller = shown(e.Credential.AccessKeyID)
+		x.info.Caller = op.Claimed(e.Credential.AccessKeyID)
 		refusal = authenticationError(x.caller, x.now)
 		if x.caller.problem.Kind == sigv4.Misscoped && x.target.region != "" && e.Credential.Region != x.target.region {
 			refusal = wrongRegion(e, x.target.region)

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/treatyfed/treaty/aws/op"
 	"github.com/treatyfed/treaty/wire/sigv4"
 )
 
@@ -210,7 +211,7 @@ func bodyError(c caller, err error) error {
 	case errors.As(err, &known):
 		return known
 	case errors.As(err, &p) && p.Kind == sigv4.Mismatched:
-		return errSignature.with("AWSAccessKeyId", shown(c.signed.Credential.AccessKeyID))
+		return errSignature.with("AWSAccessKeyId", op.Claimed(c.signed.Credential.AccessKeyID))
 	case errors.As(err, &p):
 		return errIncompleteBody.saying("%s", p.Message)
 	case errors.As(err, new(*http.MaxBytesError)), errors.Is(err, errTooLarge):

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/treatyfed/treaty/aws/op"
 	"github.com/treatyfed/treaty/core/policy"
 	"github.com/treatyfed/treaty/wire/sigv4"
 )
@@ -99,9 +100,9 @@ func authenticationError(c caller, now time.Time) *s3Error {
 		if e.SecurityToken != "" {
 			return &errInvalidToken
 		}
-		return errUnknownKey.with("AWSAccessKeyId", shown(e.Credential.AccessKeyID))
+		return errUnknownKey.with("AWSAccessKeyId", op.Claimed(e.Credential.AccessKeyID))
 	case sigv4.Mismatched:
-		return errSignature.with("AWSAccessKeyId", shown(e.Credential.AccessKeyID)).
+		return errSignature.with("AWSAccessKeyId", op.Claimed(e.Credential.AccessKeyID)).
 			with("StringToSign", e.StringToSign).with("SignatureProvided", e.Signature()).with("StringToSignBytes", octets(e.StringToSign)).
 			with("CanonicalRequest", e.CanonicalRequest).with("CanonicalRequestBytes", octets(e.CanonicalRequest))
 	default:

@@ -64,63 +64,16 @@ func (c caller) subject() access.Subject {
 func examine(ctx context.Context, a Authority, r *http.Request, body []byte, rules sigv4.Rules, now time.Time, keys *sigv4.KeyCache) (caller, error) {
 	e := sigv4.Examine(r, body, rules, now)
 	c := caller{signed: e}
-	if id := e.Credential.AccessKeyID; id == "" {
-		e.Skip("the request names no access key")
-	} else {
-		var err error
-		if c.key, c.found, err = a.Key(ctx, shown(id), e.SecurityToken); err != nil {
-			return c, err
-		}
-		note(e, c.found)
-		if c.key.Secret == "" {
-			e.Skip("the secret of an unknown access key is unknown")
-		} else {
-			e.Verify(c.key.Secret.Reveal(), keys)
-		}
+	var err error
+	if c.key, c.found, err = op.Authenticate(ctx, a, e, keys); err != nil {
+		return c, err
 	}
-	for _, k := range e.Checks {
-		c.proof = append(c.proof, evidence.Check(k))
-	}
+	c.proof = op.Checks(e.Checks)
 	c.problem = e.Err()
 	if c.problem == nil {
-		return c, a.NoteUse(ctx, c.key, rules.Service, e.Credential.Region)
+		_ = a.NoteUse(ctx, c.key, rules.Service, e.Credential.Region) // coarse by design: no reason to refuse
 	}
 	return c, nil
-}
-
-// note adds to an examination how the key was found. The words are the gates' own.
-func note(e *sigv4.Examination, found access.Found) {
-	for _, c := range found.Checks {
-		switch {
-		case c.OK:
-			e.Accept(sigv4.Check(c))
-		case found.Expired:
-			e.Refuse(sigv4.ExpiredToken, textExpired, sigv4.Check(c))
-		default:
-			e.Refuse(sigv4.UnknownToken, textUnknown, sigv4.Check(c))
-		}
-	}
-}
-
-const (
-	textUnknown = "The security token included in the request is invalid."
-	textExpired = "The security token included in the request is expired"
-)
-
-// maxKeyID bounds an access key id, in characters (STS model, accessKeyIdType).
-const maxKeyID = 128
-
-// shown is an access key id as it may be looked up and shown: "" when it has not the form of one.
-func shown(id string) string {
-	if len(id) > maxKeyID {
-		return ""
-	}
-	for _, c := range id {
-		if !('A' <= c && c <= 'Z' || 'a' <= c && c <= 'z' || '0' <= c && c <= '9' || c == '_') {
-			return ""
-		}
-	}
-	return id
 }
 
 // record keeps the event of a decision; without it a request goes no further.

@@ -165,7 +165,7 @@ func (s *Service) examineAssertion(ctx context.Context, in *sts.AssumeRoleWithSA
 // label is directory.SAMLKey's.
 func (s *Service) privateKeys(p directory.SAMLProvider) (out []*rsa.PrivateKey, err error) {
 	for _, k := range p.Keys {
-		text, err := s.Sealer.Open("saml key "+k.ID, k.Sealed)
+		text, err := s.Sealer.Open(directory.SAMLKeyLabel(k.ID), k.Sealed)
 		if err != nil {
 			return nil, fault.Wrap(fault.Internal, "open private key "+k.ID, err)
 		}

@@ -271,24 +271,9 @@ func (d *Decider) mint(a Assume, out *Assumed) error {
 	if !a.NotAfter.IsZero() && s.Expires.After(a.NotAfter) {
 		s.Expires = a.NotAfter.UTC().Truncate(time.Second)
 	}
-	if len(a.Tags) > 0 {
-		s.Tags = make(map[string]string, len(a.Tags))
-	}
-	for _, t := range a.Tags {
-		s.Tags[t.Key] = t.Value
-	}
+	s.Tags = tagMap(a.Tags)
 	if held != nil {
 		inherit(&s, held)
 	}
-	var err error
-	out.PackedSize = packed(s)
-	out.Session, out.Token, err = d.Issue(s, a.MinToken)
-	if errors.Is(err, fault.LimitExceeded) {
-		out.refuse(TooLarge)
-		return nil
-	}
-	if out.PackedSize != nil {
-		*out.PackedSize = min(*out.PackedSize, 100) // deflated it fitted
-	}
-	return err
+	return d.seal(s, a.MinToken, out)
 }

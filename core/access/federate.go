@@ -2,12 +2,10 @@ package access
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/treatyfed/treaty/core/credential"
 	"github.com/treatyfed/treaty/core/directory"
-	"github.com/treatyfed/treaty/core/fault"
 	"github.com/treatyfed/treaty/core/policy"
 )
 
@@ -68,32 +66,14 @@ func (d *Decider) federate(ctx context.Context, f Federate, out *Assumed) error 
 	if err := d.checkPolicies(ctx, ask, out); err != nil || out.Reason != "" {
 		return err
 	}
-	s := f.session(d.Now().UTC().Truncate(time.Second))
-	var err error
-	out.PackedSize = packed(s)
-	out.Session, out.Token, err = d.Issue(s, f.MinToken)
-	if errors.Is(err, fault.LimitExceeded) {
-		out.refuse(TooLarge)
-		return nil
-	}
-	if out.PackedSize != nil {
-		*out.PackedSize = min(*out.PackedSize, 100) // deflated it fitted
-	}
-	return err
+	return d.seal(f.session(d.Now().UTC().Truncate(time.Second)), f.MinToken, out)
 }
 
 // session is the federated user's. It is limited by its session policies also when there are none.
 func (f Federate) session(now time.Time) credential.Session {
 	p := f.Subject.Principal
-	s := credential.Session{
+	return credential.Session{
 		Account: p.Account, Type: string(policy.FederatedUser), ARN: f.ARN(), Issuer: p.ARN, ID: p.ID, UserID: p.Account + ":" + f.Name,
-		IssuedAt: now, Expires: now.Add(f.Duration), Limited: true, Policies: f.Policies, PolicyARNs: f.PolicyARNs,
+		IssuedAt: now, Expires: now.Add(f.Duration), Limited: true, Policies: f.Policies, PolicyARNs: f.PolicyARNs, Tags: tagMap(f.Tags),
 	}
-	if len(f.Tags) > 0 {
-		s.Tags = make(map[string]string, len(f.Tags))
-	}
-	for _, t := range f.Tags {
-		s.Tags[t.Key] = t.Value
-	}
-	return s
 }

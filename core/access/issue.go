@@ -2,11 +2,14 @@ package access
 
 import (
 	"encoding/json"
+	"errors"
 	"maps"
 	"slices"
 	"strings"
 
 	"github.com/treatyfed/treaty/core/credential"
+	"github.com/treatyfed/treaty/core/directory"
+	"github.com/treatyfed/treaty/core/fault"
 )
 
 // Issue gives a session its key and seals it. fault.LimitExceeded when it is too large for a token of
@@ -21,6 +24,32 @@ func (d *Decider) Issue(s credential.Session, minToken int) (credential.Session,
 	}
 	token, err := d.Sealer.SessionToken(s, minToken)
 	return s, token, err
+}
+
+// seal issues the session of a request that was allowed, with how much of a token's room it takes.
+func (d *Decider) seal(s credential.Session, minToken int, out *Assumed) (err error) {
+	out.PackedSize = packed(s)
+	out.Session, out.Token, err = d.Issue(s, minToken)
+	if errors.Is(err, fault.LimitExceeded) {
+		out.refuse(TooLarge)
+		return nil
+	}
+	if out.PackedSize != nil {
+		*out.PackedSize = min(*out.PackedSize, 100) // deflated it fitted
+	}
+	return err
+}
+
+// tagMap is a list of tags by key, nil when there are none.
+func tagMap(tags []directory.Tag) map[string]string {
+	if len(tags) == 0 {
+		return nil
+	}
+	out := make(map[string]string, len(tags))
+	for _, t := range tags {
+		out[t.Key] = t.Value
+	}
+	return out
 }
 
 // inherit gives a session of a chain what goes on along it: transitive tags, the source identity, the

@@ -96,7 +96,10 @@ type SAMLProvider struct {
 	ValidUntil time.Time `json:"validUntil"`
 }
 
-// SAMLKey is a private key that decrypts assertions. PEM is sealed with the label "saml key ID".
+// SAMLKeyLabel is the label that a private key's PEM is sealed with.
+func SAMLKeyLabel(id string) string { return "saml key " + id }
+
+// SAMLKey is a private key that decrypts assertions. Sealed is its PEM, under SAMLKeyLabel.
 type SAMLKey struct {
 	ID        string    `json:"id"` // SAMLPK…
 	Sealed    []byte    `json:"sealed"`
