@@ -191,6 +191,8 @@ func TestRequestsAreNotSmuggledThrough(t *testing.T) {
 	_, err := root.PutBucketPolicy(t.Context(), &s3.PutBucketPolicyInput{Bucket: aws.String("data"), Policy: aws.String(`{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":"*","Action":["s3:GetObject","s3:PutObject"],"Resource":"arn:aws:s3:::data/public*"}}`)})
 	must(t, err)
 	inner := "GET /data/secret HTTP/1.1\r\nHost: s3\r\n\r\n"
+	trust := w.server.Client().Transport.(*http.Transport).TLSClientConfig.Clone()
+	trust.ServerName, trust.NextProtos = "example.com", []string{"http/1.1"} // a name of the test server's certificate
 	for name, head := range map[string]string{
 		"length and chunks":            "Content-Length: " + fmt.Sprint(5+len(inner)) + "\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
 		"two lengths":                  "Content-Length: 0\r\nContent-Length: " + fmt.Sprint(len(inner)) + "\r\n\r\n",
@@ -200,7 +202,7 @@ func TestRequestsAreNotSmuggledThrough(t *testing.T) {
 		"the length as a hop's header": "Connection: Content-Length\r\nContent-Length: 0\r\n\r\n",
 		"a length for the framing":     "X-Amz-Content-Sha256: STREAMING-UNSIGNED-PAYLOAD-TRAILER\r\nX-Amz-Decoded-Content-Length: 0\r\nContent-Encoding: aws-chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n",
 	} {
-		c, err := tls.Dial("tcp", w.server.Listener.Addr().String(), &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"http/1.1"}})
+		c, err := tls.Dial("tcp", w.server.Listener.Addr().String(), trust)
 		must(t, err)
 		_, err = io.WriteString(c, "PUT /data/public2 HTTP/1.1\r\nHost: s3.amazonaws.com\r\n"+head+inner)
 		must(t, err)
