@@ -1,7 +1,7 @@
 # Two commands matter: `make test` proves everything, `make bench` measures it. The rest are parts of these.
 GO          ?= go
 STATICCHECK ?= honnef.co/go/tools/cmd/staticcheck@v0.8.2
-FUZZTIME    ?= 5s
+FUZZINPUTS  ?= 5000x
 
 .PHONY: test lint unit fuzz clients install-clients bench build demo
 
@@ -24,8 +24,8 @@ lint:
 unit: ## every test but the real clients
 	$(GO) test -race -shuffle=on $$($(GO) list ./... | grep -v /clients)
 
-fuzz: ## each fuzz target for FUZZTIME
-	scripts/fuzz.sh $(FUZZTIME)
+fuzz: ## each fuzz target with FUZZINPUTS inputs
+	scripts/fuzz.sh $(FUZZINPUTS)
 
 clients: build ## unmodified aws, az, boto3, MSAL and Node clients against a real server
 	$(GO) test -count=1 -timeout 30m ./clients/...
