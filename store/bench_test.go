@@ -36,7 +36,7 @@ func hotPath(b *testing.B, s *store.Store) {
 		must(b, s.Principals.CreatePrincipal(ctx, directory.ServicePrincipal{ID: fmt.Sprint("sp", i), TenantID: "tenant", AppID: fmt.Sprint("client", i), Type: "Application",
 			Names: []string{fmt.Sprint("client", i), fmt.Sprint("api://client", i)}, Enabled: true, CreatedAt: at}))
 	}
-	must(b, s.FederatedCredentials.CreateFederatedCredential(ctx, directory.FederatedCredential{ID: "fic", ApplicationID: "app", Name: "aws",
+	must(b, s.FederatedCredentials.CreateFederatedCredential(ctx, directory.FederatedCredential{ID: "fic", OwnerID: "app", Name: "aws",
 		Issuer: "https://cognito-identity.amazonaws.com", Subject: "us-east-1:00000000-0000-0000-0000-000000000000", Audiences: []string{"us-east-1:pool"}}, 20))
 	must(b, s.AppRoleAssignments.AssignAppRole(ctx, directory.AppRoleAssignment{ID: "ra", TenantID: "tenant", PrincipalID: "sp1", ResourceID: "sp2", RoleID: "r", CreatedAt: at}))
 	iamOf(b, s)

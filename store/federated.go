@@ -11,7 +11,7 @@ import (
 type federatedCredentials struct{ db database }
 
 func (r *federatedCredentials) CreateFederatedCredential(ctx context.Context, c directory.FederatedCredential, most int) error {
-	op := "create federated credential " + c.ID + " of " + c.ApplicationID
+	op := "create federated credential " + c.ID + " of " + c.OwnerID
 	doc, err := document(op, c)
 	if err != nil {
 		return err
@@ -20,7 +20,7 @@ func (r *federatedCredentials) CreateFederatedCredential(ctx context.Context, c 
 		if err := r.reserve(ctx, q, op, c); err != nil {
 			return err
 		}
-		n, err := one(ctx, q, op, scanInt, `select count(*) from federated_credential where application_id = $1`, c.ApplicationID)
+		n, err := one(ctx, q, op, scanInt, `select count(*) from federated_credential where application_id = $1`, c.OwnerID)
 		if err != nil {
 			return err
 		}
@@ -28,18 +28,18 @@ func (r *federatedCredentials) CreateFederatedCredential(ctx context.Context, c 
 			return fault.New(fault.LimitExceeded, op, "federated credentials")
 		}
 		return write(ctx, q, op, `insert into federated_credential (id, application_id, name, issuer, subject, doc) values ($1, $2, $3, $4, $5, $6)`,
-			c.ID, c.ApplicationID, c.Name, c.Issuer, c.Subject, doc)
+			c.ID, c.OwnerID, c.Name, c.Issuer, c.Subject, doc)
 	}))
 }
 
 // reserve locks the application, so that its credentials are counted and written by one caller at a time,
 // and refuses a name or subject that another credential of it has.
 func (r *federatedCredentials) reserve(ctx context.Context, q querier, op string, c directory.FederatedCredential) error {
-	if err := must(ctx, q, op, `update application set version = version where id = $1`, c.ApplicationID); err != nil {
+	if err := must(ctx, q, op, `update application set version = version where id = $1`, c.OwnerID); err != nil {
 		return err
 	}
 	named, err := one(ctx, q, op, scanInt, `select count(*) from federated_credential where application_id = $1 and name = $2 and id <> $3`,
-		c.ApplicationID, c.Name, c.ID)
+		c.OwnerID, c.Name, c.ID)
 	if err != nil {
 		return err
 	}
@@ -48,7 +48,7 @@ func (r *federatedCredentials) reserve(ctx context.Context, q querier, op string
 	}
 	same, err := one(ctx, q, op, scanInt,
 		`select count(*) from federated_credential where application_id = $1 and issuer = $2 and subject = $3 and subject <> '' and id <> $4`,
-		c.ApplicationID, c.Issuer, c.Subject, c.ID)
+		c.OwnerID, c.Issuer, c.Subject, c.ID)
 	if err != nil {
 		return err
 	}
@@ -65,7 +65,7 @@ func (r *federatedCredentials) FederatedCredential(ctx context.Context, applicat
 }
 
 func (r *federatedCredentials) UpdateFederatedCredential(ctx context.Context, c directory.FederatedCredential) error {
-	op := "update federated credential " + c.ID + " of " + c.ApplicationID
+	op := "update federated credential " + c.ID + " of " + c.OwnerID
 	doc, err := document(op, c)
 	if err != nil {
 		return err
@@ -75,7 +75,7 @@ func (r *federatedCredentials) UpdateFederatedCredential(ctx context.Context, c 
 			return err
 		}
 		return must(ctx, q, op, `update federated_credential set name = $3, issuer = $4, subject = $5, doc = $6 where id = $1 and application_id = $2`,
-			c.ID, c.ApplicationID, c.Name, c.Issuer, c.Subject, doc)
+			c.ID, c.OwnerID, c.Name, c.Issuer, c.Subject, doc)
 	}))
 }
 

@@ -12,6 +12,7 @@ type Tenant struct {
 	DisplayName string    `json:"displayName"`
 	CountryCode string    `json:"countryCode"`
 	Domains     []string  `json:"domains"`
+	OwnKeys     bool      `json:"ownKeys,omitempty"` // signs with a ring of its own, not with the one that tenants share
 	CreatedAt   time.Time `json:"createdAt"`
 }
 
@@ -91,6 +92,8 @@ type Applications interface {
 // ServicePrincipal is an application's presence in a tenant. Names are its servicePrincipalNames: the
 // strings by which a token request may name it as a resource; each is unique in the tenant. Roles,
 // TokenVersion are its own only for first-party resources that have no Application here (Graph, ARM).
+// A managed identity has no Application either; ResourceID is the ARM id of its resource (of the machine,
+// when it is system-assigned), and its federated credentials are its own, by its ID.
 type ServicePrincipal struct {
 	ID                 string          `json:"id"`
 	TenantID           string          `json:"tenantId"`
@@ -106,10 +109,18 @@ type ServicePrincipal struct {
 	Secrets            []ClientSecret  `json:"secrets,omitempty"`      // its own, beside the application's
 	Certificates       []Certificate   `json:"certificates,omitempty"` // its own, beside the application's
 	Owners             []string        `json:"owners,omitempty"`
+	ResourceID         string          `json:"resourceId,omitempty"`   // of a managed identity
+	UserAssigned       bool            `json:"userAssigned,omitempty"` // of a managed identity
 	CreatedAt          time.Time       `json:"createdAt"`
 	Carried            json.RawMessage `json:"carried,omitempty"`
 	Version            int64           `json:"-"`
 }
+
+// Types of service principals.
+const (
+	TypeApplication     = "Application"
+	TypeManagedIdentity = "ManagedIdentity"
+)
 
 // Principals keeps service principals.
 type Principals interface {
@@ -128,28 +139,30 @@ type Expression struct {
 	LanguageVersion int    `json:"languageVersion"`
 }
 
-// FederatedCredential is a trust of an application in a foreign issuer. Either Subject or Expression is set.
+// FederatedCredential is a trust of its owner, an application or a managed identity, in a foreign issuer.
+// Either Subject or Expression is set.
 type FederatedCredential struct {
-	ID            string      `json:"id"`
-	ApplicationID string      `json:"applicationId"` // object id
-	Name          string      `json:"name"`          // unique in the application
-	Issuer        string      `json:"issuer"`
-	Subject       string      `json:"subject,omitempty"` // (Issuer, Subject) unique in the application when set
-	Audiences     []string    `json:"audiences"`
-	Description   *string     `json:"description,omitempty"`
-	Expression    *Expression `json:"expression,omitempty"`
+	ID          string      `json:"id"`
+	OwnerID     string      `json:"applicationId"` // object id of the application, or of the identity's service principal
+	Name        string      `json:"name"`          // unique in the owner
+	Issuer      string      `json:"issuer"`
+	Subject     string      `json:"subject,omitempty"` // (Issuer, Subject) unique in the owner when set
+	Audiences   []string    `json:"audiences"`
+	Description *string     `json:"description,omitempty"`
+	Expression  *Expression `json:"expression,omitempty"`
 }
 
 // FederatedCredentials keeps federated credentials.
 type FederatedCredentials interface {
-	// CreateFederatedCredential adds one; fault.LimitExceeded when the application already has max;
+	// CreateFederatedCredential adds one; fault.LimitExceeded when the owner already has max, fault.NotFound
+	// when there is no such owner;
 	// fault.Conflict with Reason "name" or "subject" for the key that is taken.
 	CreateFederatedCredential(ctx context.Context, c FederatedCredential, max int) error
 	// FederatedCredential finds by id or name.
-	FederatedCredential(ctx context.Context, application, idOrName string) (FederatedCredential, error)
+	FederatedCredential(ctx context.Context, owner, idOrName string) (FederatedCredential, error)
 	UpdateFederatedCredential(ctx context.Context, c FederatedCredential) error
-	DeleteFederatedCredential(ctx context.Context, application, id string) error
-	FederatedCredentials(ctx context.Context, application string) ([]FederatedCredential, error) // all, by name
+	DeleteFederatedCredential(ctx context.Context, owner, id string) error
+	FederatedCredentials(ctx context.Context, owner string) ([]FederatedCredential, error) // all, by name
 }
 
 // AppRoleAssignment grants a role of a resource to a principal; (principal, resource, role) is unique.

@@ -112,7 +112,7 @@ func (s *Service) createFederated(ctx context.Context, c *call, in *keyBody) (*a
 
 // makeFederated creates a credential; name is that of the URL of an upsert, "" to take the body's.
 func (s *Service) makeFederated(ctx context.Context, c *call, o object, body payload, name string) (*answer, error) {
-	f := directory.FederatedCredential{ID: s.newGUID(), ApplicationID: o.app.ID, Name: name}
+	f := directory.FederatedCredential{ID: s.newGUID(), OwnerID: o.app.ID, Name: name}
 	if err := applyFederated(c, &f, body); err != nil {
 		return nil, err
 	}
@@ -137,7 +137,7 @@ func federatedFailure(err error, f directory.FederatedCredential) error {
 	case errors.Is(err, fault.Conflict):
 		return conflict("FederatedIdentityCredential with name " + f.Name + " already exists.")
 	}
-	return orNotFound(err, f.ApplicationID)
+	return orNotFound(err, f.OwnerID)
 }
 
 func invalidFederated(message, property, value string) *failure {

@@ -315,11 +315,11 @@ func newDirectory(sealer *credential.Sealer) *directoryFake {
 			lockedAPI: {ID: "locked-object", TenantID: tenantID, AppID: lockedAPI, DisplayName: "Locked"},
 		},
 		credentials: map[string][]directory.FederatedCredential{appObject: {
-			{ID: "f1", ApplicationID: appObject, Name: "cognito", Issuer: cognito, Subject: subject, Audiences: []string{pool}},
-			{ID: "f2", ApplicationID: appObject, Name: "silent", Issuer: "https://silent.example.org", Subject: "s", Audiences: []string{"a"}},
-			{ID: "f3", ApplicationID: appObject, Name: "flexible", Issuer: github, Audiences: []string{"api://AzureADTokenExchange"}, Expression: &directory.Expression{Value: "claims['sub'] matches 'repo:contoso/*'", LanguageVersion: 1}},
-			{ID: "f4", ApplicationID: appObject, Name: "managed", Issuer: v2Issuer(tenantID), Subject: "mi-object", Audiences: []string{"api://AzureADTokenExchange"}},
-			{ID: "f5", ApplicationID: appObject, Name: "odd", Issuer: "https://odd.example.org", Audiences: []string{"a"}, Expression: &directory.Expression{Value: "claims['sub'] eq 'x'", LanguageVersion: 1}},
+			{ID: "f1", OwnerID: appObject, Name: "cognito", Issuer: cognito, Subject: subject, Audiences: []string{pool}},
+			{ID: "f2", OwnerID: appObject, Name: "silent", Issuer: "https://silent.example.org", Subject: "s", Audiences: []string{"a"}},
+			{ID: "f3", OwnerID: appObject, Name: "flexible", Issuer: github, Audiences: []string{"api://AzureADTokenExchange"}, Expression: &directory.Expression{Value: "claims['sub'] matches 'repo:contoso/*'", LanguageVersion: 1}},
+			{ID: "f4", OwnerID: appObject, Name: "managed", Issuer: v2Issuer(tenantID), Subject: "mi-object", Audiences: []string{"api://AzureADTokenExchange"}},
+			{ID: "f5", OwnerID: appObject, Name: "odd", Issuer: "https://odd.example.org", Audiences: []string{"a"}, Expression: &directory.Expression{Value: "claims['sub'] eq 'x'", LanguageVersion: 1}},
 		}},
 	}
 	graph := principal(graphSP, graphApp, "Microsoft Graph", "https://graph.microsoft.com", "graph.microsoft.com")

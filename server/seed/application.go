@@ -132,7 +132,7 @@ func (t Target) principal(ctx context.Context, tn directory.Tenant, a Applicatio
 
 func (t Target) trust(ctx context.Context, application string, c FederatedCredential) error {
 	want := directory.FederatedCredential{
-		ID: c.ID, ApplicationID: application, Name: c.Name, Issuer: c.Issuer, Subject: c.Subject, Audiences: c.Audiences,
+		ID: c.ID, OwnerID: application, Name: c.Name, Issuer: c.Issuer, Subject: c.Subject, Audiences: c.Audiences,
 	}
 	if c.Description != "" {
 		want.Description = &c.Description

@@ -183,7 +183,7 @@ func principals(t *testing.T, s *store.Store) {
 }
 
 func trust(id, application string) directory.FederatedCredential {
-	return directory.FederatedCredential{ID: id, ApplicationID: application, Name: "name of " + id, Issuer: "https://issuer", Subject: "subject of " + id,
+	return directory.FederatedCredential{ID: id, OwnerID: application, Name: "name of " + id, Issuer: "https://issuer", Subject: "subject of " + id,
 		Audiences: []string{"a", "b"}, Description: new("d")}
 }
 
@@ -194,7 +194,7 @@ func federated(t *testing.T, s *store.Store) {
 	ok(t, s.Applications.CreateApplication(ctx, application("other")))
 	refused(t, r.CreateFederatedCredential(ctx, trust("f", "nobody"), 20), fault.NotFound)
 	f := trust("f", "app")
-	flexible := directory.FederatedCredential{ID: "x", ApplicationID: "app", Name: "B", Issuer: "https://issuer", Audiences: []string{},
+	flexible := directory.FederatedCredential{ID: "x", OwnerID: "app", Name: "B", Issuer: "https://issuer", Audiences: []string{},
 		Expression: &directory.Expression{Value: "claims['sub'] matches 'x'", LanguageVersion: 1}}
 	second := flexible // two without a subject do not collide
 	second.ID, second.Name = "y", "b"
@@ -226,7 +226,7 @@ func federated(t *testing.T, s *store.Store) {
 	ok(t, r.UpdateFederatedCredential(ctx, both))
 	got(t, both)(r.FederatedCredential(ctx, "app", "free"))
 	moved := f
-	moved.ApplicationID = "other"
+	moved.OwnerID = "other"
 	refused(t, r.UpdateFederatedCredential(ctx, moved), fault.NotFound)
 	refused(t, r.CreateFederatedCredential(ctx, trust("h", "app"), 4), fault.LimitExceeded)
 	ok(t, r.DeleteFederatedCredential(ctx, "app", "g"))
