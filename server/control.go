@@ -22,6 +22,8 @@ import (
 //	POST /_treaty/clock          {"freeze":"2026-03-01T00:00:00Z"} or {"freeze":"now"}, {"advance":"1h30m"}, {"resume":true}
 //	GET  /_treaty/events/{id}    the audit event of a request id, trace id or correlation id
 //	GET  /_treaty/explain/{id}   why it was answered as it was; POST /_treaty/explain: would a token pass (explain.go)
+//
+// and, in both modes, issuers, tenants and machines (controlissuers.go, controltenants.go, controlmachines.go).
 
 // clockAnswer is what the clock says of itself.
 type clockAnswer struct {
@@ -50,6 +52,17 @@ func (s *Server) ownHandler() http.Handler {
 	mux.HandleFunc("POST /_treaty/explain", s.controlled(s.explainToken))
 	mux.HandleFunc("POST /_treaty/explain/role", s.controlled(s.explainRole))
 	mux.HandleFunc("POST /_treaty/explain/policy", s.controlled(s.explainPolicy))
+	for pattern, h := range map[string]http.HandlerFunc{
+		"GET /_treaty/issuers": s.listIssuers, "POST /_treaty/issuers": s.createIssuer,
+		"GET /_treaty/issuers/{name}": s.showIssuer, "PUT /_treaty/issuers/{name}": s.replaceIssuer, "DELETE /_treaty/issuers/{name}": s.deleteIssuer,
+		"POST /_treaty/issuers/{name}/rotate": s.rotateIssuer, "POST /_treaty/issuers/{name}/token": s.mintToken,
+		"GET /_treaty/issuers/{name}/documents": s.issuerDocuments,
+		"GET /_treaty/tenants":                  s.listTenants, "POST /_treaty/tenants": s.createTenant,
+		"GET /_treaty/machines": s.listMachines, "POST /_treaty/machines": s.createMachine,
+		"GET /_treaty/machines/{name}": s.showMachine, "DELETE /_treaty/machines/{name}": s.deleteMachine,
+	} {
+		mux.HandleFunc(pattern, s.controlled(h))
+	}
 	if !s.config.Hub() {
 		mux.Handle("GET /metrics", s.metrics.Handler())
 		mux.HandleFunc("POST /_treaty/reset", s.controlled(s.reset))
@@ -61,7 +74,7 @@ func (s *Server) ownHandler() http.Handler {
 		req.Surface = string(ownSurface)
 		if _, pattern := mux.Handler(r); pattern != "" { // a path of the client's own choice is no metric's label
 			_, path, _ := strings.Cut(pattern, " ")
-			req.Operation = strings.TrimSuffix(strings.TrimSuffix(path, "/{id}"), "{$}")
+			req.Operation = strings.TrimSuffix(strings.TrimSuffix(strings.TrimSuffix(path, "/{id}"), "{$}"), "/{name}")
 		}
 		mux.ServeHTTP(w, r)
 	})

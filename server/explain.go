@@ -40,8 +40,11 @@ func (s *Server) Explain(ctx context.Context, id string) (explain.Report, error)
 // issues and records nothing.
 func (s *Server) ExplainToken(ctx context.Context, q Question) (explain.Report, error) {
 	if q.App == "" {
-		x := trust.Exchange{Verifier: s.authority.Verifier, Own: oauth.OwnTokens(s.names.v1Issuer, s.names.v2Issuer, q.Tenant), ExpressionIssuer: oauth.ExpressionIssuer}
-		return answered(x.Decide(ctx, q.Token, oauth.Trusts(q.Credentials))), nil
+		d, err := s.authority.DecideUnder(ctx, q.Tenant, q.Credentials, q.Token)
+		if err != nil {
+			return explain.Report{}, err
+		}
+		return answered(d), nil
 	}
 	app, err := s.findApplication(ctx, strings.ToLower(q.App))
 	if err != nil {
@@ -80,7 +83,7 @@ func ExplainOffline(ctx context.Context, verifier token.Verifier, q Question) ex
 	n.Authority = "https://login.microsoftonline.com"
 	x := trust.Exchange{Verifier: verifier, Own: oauth.OwnTokens(n.v1Issuer, n.v2Issuer, q.Tenant), ExpressionIssuer: oauth.ExpressionIssuer}
 	x.Verifier.Algorithms, x.Verifier.Leeway = oauth.FederatedAlgorithms, leeway
-	return answered(x.Decide(ctx, q.Token, oauth.Trusts(q.Credentials)))
+	return answered(x.Decide(ctx, q.Token, oauth.Trusts(q.Credentials, n.v2Issuer)))
 }
 
 func answered(d trust.Decision) explain.Report { return explain.FromDecision(d, answerOf(d)) }

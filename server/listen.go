@@ -71,7 +71,7 @@ func (s *Server) Listen(ctx context.Context) error {
 	s.run(secure, func() error { return secure.ServeTLS(s.up.secure, "", "") })
 	if s.up.proxied != nil {
 		s.up.inner = proxy.NewListener(s.up.secure.Addr())
-		s.up.proxy = &proxy.Proxy{Inner: s.up.inner, Own: s.up.is, Tunnel: s.config.Tunnel, Log: s.log}
+		s.up.proxy = &proxy.Proxy{Inner: s.up.inner, Own: s.up.is, Answers: s.answersIssuer, Metadata: http.HandlerFunc(s.serveMetadata), Tunnel: s.config.Tunnel, Log: s.log}
 		s.run(secure, func() error { return secure.ServeTLS(s.up.inner, "", "") })
 		ps := s.up.proxy.Server()
 		s.run(ps, func() error { return ps.Serve(s.up.proxied) })
@@ -160,12 +160,27 @@ func (s *Server) makeKeys() {
 	ctx, cancel := context.WithCancel(context.Background())
 	s.up.stop = cancel
 	s.up.running.Go(func() {
-		for _, ring := range []string{oauth.Ring, cognitoidentity.Ring(s.config.Region)} {
+		for _, ring := range s.firstRings(ctx) {
 			if _, err := s.keys.Signing(ctx, ring); err != nil && ctx.Err() == nil {
 				s.log.Error("make signing keys", "ring", ring, "err", err)
 			}
 		}
 	})
+}
+
+// firstRings are the rings that most requests need.
+func (s *Server) firstRings(ctx context.Context) []string {
+	rings := []string{oauth.Ring, cognitoidentity.Ring(s.config.Region)}
+	tenants, err := s.store.Tenants.Tenants(ctx)
+	if err != nil {
+		s.log.Error("list tenants", "err", err)
+	}
+	for _, t := range tenants {
+		if t.OwnKeys {
+			rings = append(rings, oauth.RingOf(t))
+		}
+	}
+	return rings
 }
 
 // TLSConfig is the listener's: the configured certificate for its own names, the local authority's for
@@ -188,7 +203,7 @@ func (s *Server) TLSConfig() *tls.Config {
 // servePlain answers on the plain listener: AWS's APIs, S3 by its path style among them, and health. No metrics: a page whose name has come to
 // mean loopback could read them, where TLS and its certificate forbid that.
 func (s *Server) servePlain(w http.ResponseWriter, r *http.Request) {
-	s.serve(w, r, func(w http.ResponseWriter, r *http.Request) {
+	s.serve(w, r, func(w http.ResponseWriter, r *http.Request, _ place) {
 		surface, _ := surfaceOf(r, false)
 		switch {
 		case surface == ownSurface && r.URL.Path != "/metrics" && !strings.HasPrefix(r.URL.Path, controlPrefix), surface == names.S3:
@@ -295,6 +310,9 @@ func (s *Server) release(ctx context.Context) error {
 	}
 	if s.objects != nil {
 		errs = append(errs, s.objects.Close())
+	}
+	if s.identities != nil {
+		s.identities.Close()
 	}
 	errs = append(errs, s.traces.Close(ctx))
 	if s.store != nil {

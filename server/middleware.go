@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"runtime/debug"
+	"strings"
 	"time"
 
 	"github.com/treatyfed/treaty/core/audit"
@@ -23,13 +24,14 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.serve(w, r, s.gated)
 }
 
-func (s *Server) serve(w http.ResponseWriter, r *http.Request, next http.HandlerFunc) {
+func (s *Server) serve(w http.ResponseWriter, r *http.Request, next func(w http.ResponseWriter, r *http.Request, at place)) {
 	start := time.Now() // the machine's time, also when the twin's clock stands
 	defer s.metrics.Begin()()
 	ctx, span := s.traces.Begin(r)
 	req := &audit.Request{ID: s.newID()}
 	r = r.WithContext(audit.WithRequest(ctx, req))
-	if surface, _ := surfaceOf(r, !s.config.Hub()); r.Body != nil && surface != names.S3 && surface != names.DynamoDB && surface != names.AWS {
+	at := s.placeOf(r)
+	if r.Body != nil && at.surface != names.S3 && at.surface != names.DynamoDB && at.surface != names.AWS {
 		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
 	}
 	rec := &response{ResponseWriter: w}
@@ -47,7 +49,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, next http.Handler
 			panic(http.ErrAbortHandler)
 		}
 	}()
-	next(rec, r)
+	next(rec, r, at)
 }
 
 // recovered answers for a handler that panicked; it reports whether the connection must be given up
@@ -60,7 +62,7 @@ func (s *Server) recovered(rec *response, r *http.Request, req *audit.Request, p
 	if err, ok := p.(error); ok && errors.Is(err, http.ErrAbortHandler) {
 		return true
 	}
-	s.log.Error("a handler panicked", "path", r.URL.Path, "request_id", req.ID, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+	s.log.Error("a handler panicked", "path", shownPath(r), "request_id", req.ID, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
 	if rec.status != 0 {
 		return true
 	}
@@ -79,7 +81,7 @@ func (s *Server) logRequest(r *http.Request, req *audit.Request, rec *response, 
 		level = slog.LevelError
 	}
 	attrs := []slog.Attr{
-		slog.String("method", r.Method), slog.String("host", r.Host), slog.String("path", r.URL.Path),
+		slog.String("method", r.Method), slog.String("host", r.Host), slog.String("path", shownPath(r)),
 		slog.String("surface", req.Surface), slog.String("operation", req.Operation), slog.String("caller", req.Caller),
 		slog.String("code", req.Code), slog.Int("status", status), slog.Duration("took", took),
 		slog.Int64("bytes", rec.bytes), slog.String("request_id", req.ID),
@@ -91,6 +93,17 @@ func (s *Server) logRequest(r *http.Request, req *audit.Request, rec *response, 
 		attrs = append(attrs, slog.String("trace_id", traceID))
 	}
 	s.log.LogAttrs(context.WithoutCancel(r.Context()), level, "request", attrs...)
+}
+
+// shownPath is a request's path for the log. A Cloud Shell's is as secret as a header.
+func shownPath(r *http.Request) string {
+	const secret = "/cloudshell/"
+	before, after, found := strings.Cut(r.URL.Path, secret)
+	if !found || !strings.HasPrefix(before, strings.TrimSuffix(machinesPath, "/")) && before != "" {
+		return r.URL.Path
+	}
+	_, rest, _ := strings.Cut(after, "/")
+	return before + secret + "…/" + rest
 }
 
 // response notes status and size of what is written.

@@ -24,6 +24,7 @@ import (
 //	ARM              PUBLIC/arm                  https://management.azure.com
 //	identity pools   PUBLIC/cognito-identity     https://cognito-identity.amazonaws.com
 //	account tokens   PUBLIC/account-tokens/GUID  https://GUID.tokens.sts.global.api.aws
+//	other issuers    PUBLIC/idp/NAME             whatever each is configured to be
 //	AWS APIs         PUBLIC                      https://SERVICE.REGION.amazonaws.com
 type Names struct {
 	Authority     string
@@ -95,6 +96,14 @@ func (n publicNames) tokenIssuer(guid string) string {
 	return "https://" + guid + ".tokens.sts.global.api.aws"
 }
 
+// issuers is where issuers outside both clouds are by their names here: in a hub, whose own URL is public.
+func (n publicNames) issuers() string {
+	if !n.hub {
+		return ""
+	}
+	return n.public + issuersPrefix
+}
+
 // isTokenIssuer reports whether an issuer is that of an account's tokens.
 func (n publicNames) isTokenIssuer(issuer string) bool {
 	if n.hub {
@@ -126,12 +135,12 @@ func withPort(hostport string) string {
 // issuerHandler answers the documents of our own issuers to ourselves: a token that we issued is verified
 // like any other, by discovery, but without a network. It is nil for everybody else's.
 func (s *Server) issuerHandler(host string) http.Handler {
-	if !s.answersCloud(host) && !s.names.isPublic(host) {
+	if !s.answersCloud(host) && !s.names.isPublic(host) && !s.answersIssuer(host) {
 		return nil
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		// The request that asks is under way with an audit.Request of its own; this one is another.
-		s.route(w, r.WithContext(audit.WithRequest(r.Context(), &audit.Request{ID: s.newID()})))
+		s.route(w, r.WithContext(audit.WithRequest(r.Context(), &audit.Request{ID: s.newID()})), s.placeOf(r))
 	})
 }
 

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"net/http"
 	"strings"
 
@@ -17,8 +18,44 @@ const (
 	graphPrefix   = "/graph"
 	armPrefix     = "/arm"
 	tokensPrefix  = "/account-tokens"
+	issuersPrefix = "/idp"
 	controlPrefix = "/_treaty/"
 )
+
+// place is where a request belongs: a surface, and the prefix of the path that is not its own.
+type place struct {
+	surface names.Surface
+	prefix  string
+}
+
+// placeOf says where a request belongs. The name of an issuer outside both clouds decides alone, as a
+// cloud's does.
+func (s *Server) placeOf(r *http.Request) place {
+	if !s.answersCloud(r.Host) && s.hostsIssuer(r.Context(), r.Host) {
+		return place{surface: names.Issuers}
+	}
+	surface, prefix := surfaceOf(r, !s.config.Hub())
+	return place{surface, prefix}
+}
+
+// answersIssuer is hostsIssuer for those who have no request.
+func (s *Server) answersIssuer(hostport string) bool {
+	return s.hostsIssuer(context.Background(), hostport)
+}
+
+// hostsIssuer reports whether an issuer answers at a host under its own name. The server's own names and
+// loopback are no issuer's, whatever its URL says: there issuers are below a prefix.
+func (s *Server) hostsIssuer(ctx context.Context, hostport string) bool {
+	host := strings.TrimSuffix(strings.ToLower(hostport), ":443")
+	if host == "" || names.Loopback(host) || s.names.isOwn(host) || s.names.isPublic(host) {
+		return false
+	}
+	found, err := s.store.Issuers.Hosts(ctx, host)
+	if err != nil {
+		s.log.Error("look for issuers at a host", "err", err)
+	}
+	return found
+}
 
 // surfaceOf says which surface answers a request and which prefix of the path is not its own. A cloud's
 // name decides alone, but only in twin mode; on any other name the request's shape does.
@@ -55,6 +92,8 @@ func surfaceOf(r *http.Request, twin bool) (s names.Surface, prefix string) {
 		return names.CognitoDiscovery, path[:len(cognitoPrefix)]
 	case tokensPrefix[1:]:
 		return names.AccountTokens, path[:len(tokensPrefix)]
+	case issuersPrefix[1:]:
+		return names.IssuersByName, path[:len(issuersPrefix)]
 	}
 	return names.Authority, ""
 }
@@ -85,17 +124,17 @@ func signedFor(r *http.Request, service string) bool {
 
 // gated is route while no reset runs. The server's own surface is not held up: it carries out the reset. Nor
 // is S3, whose bodies may take hours: a bucket that is emptied meanwhile is gone, as by DeleteBucket.
-func (s *Server) gated(w http.ResponseWriter, r *http.Request) {
-	if surface, _ := surfaceOf(r, !s.config.Hub()); surface != ownSurface && surface != names.S3 {
+func (s *Server) gated(w http.ResponseWriter, r *http.Request, at place) {
+	if at.surface != ownSurface && at.surface != names.S3 {
 		s.gate.RLock()
 		defer s.gate.RUnlock()
 	}
-	s.route(w, r)
+	s.route(w, r, at)
 }
 
 // route hands a request to its surface, without the prefix.
-func (s *Server) route(w http.ResponseWriter, r *http.Request) {
-	surface, prefix := surfaceOf(r, !s.config.Hub())
+func (s *Server) route(w http.ResponseWriter, r *http.Request, at place) {
+	surface, prefix := at.surface, at.prefix
 	h := s.surfaces[surface]
 	if h == nil {
 		http.NotFound(w, r)
@@ -109,7 +148,7 @@ func (s *Server) route(w http.ResponseWriter, r *http.Request) {
 	if prefix != "" {
 		h = http.StripPrefix(prefix, h)
 	}
-	if s.config.Hub() && surface != names.AWS && surface != names.S3 && surface != names.DynamoDB && !s.names.isOwn(r.Host) && !s.up.is(r.Host) {
+	if s.config.Hub() && surface != names.AWS && surface != names.S3 && surface != names.DynamoDB && surface != names.Issuers && !s.names.isOwn(r.Host) && !s.up.is(r.Host) {
 		// Documents name endpoints by the host asked: a hub's name its own, whatever a client or a proxy
 		// before us wrote into Host. AWS's signatures cover the header, so there it stays.
 		r = r.WithContext(r.Context())

@@ -19,13 +19,16 @@ import (
 	"os"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/treatyfed/treaty/aws/storage/gateway"
 	"github.com/treatyfed/treaty/aws/sts"
 	"github.com/treatyfed/treaty/core/access"
 	"github.com/treatyfed/treaty/core/credential"
 	"github.com/treatyfed/treaty/core/token"
+	"github.com/treatyfed/treaty/entra/managedidentity"
 	"github.com/treatyfed/treaty/entra/oauth"
+	"github.com/treatyfed/treaty/idp"
 	"github.com/treatyfed/treaty/server/clock"
 	"github.com/treatyfed/treaty/server/config"
 	"github.com/treatyfed/treaty/server/folder"
@@ -52,6 +55,9 @@ type Config struct {
 	// Inspect seeds nothing and writes nothing: for looking at a folder whose server does not run.
 	Inspect bool
 	Clock   *clock.Clock // nil is the machine's
+	// Wall ages what is known of others' issuers, which live by the machine's time whatever Clock tells; nil
+	// is the machine's.
+	Wall    func() time.Time
 	Rand    io.Reader    // nil is crypto/rand
 	Log     *slog.Logger // nil discards
 	Getenv  func(string) string
@@ -60,34 +66,37 @@ type Config struct {
 
 // Server is a wired server. It is an http.Handler; Listen puts it behind listeners.
 type Server struct {
-	config    config.Config
-	version   string
-	log       *slog.Logger
-	clock     *clock.Clock
-	rand      io.Reader
-	folder    *folder.Folder
-	store     *store.Store
-	keys      *token.Keyring
-	access    *access.Decider
-	sts       *sts.Service
-	objects   *gateway.Gateway // S3's, nil when they are elsewhere or nowhere
-	objectsAt string           // its folder, when one was configured
-	remote    *token.Discovery // keys of others' issuers, by Entra's rules
-	webKeys   *token.Discovery // and by those of STS
-	authority *oauth.Service
-	sealer    *credential.Sealer
-	outbound  *outbound.Client
-	names     publicNames
-	ca        *localca.Root
-	leaves    *localca.Leaves
-	surfaces  map[names.Surface]http.Handler
-	metrics   *telemetry.Metrics
-	traces    *telemetry.Traces
-	admin     folder.Credentials
-	document  seed.Document
-	marked    bool // the store's snapshot is this start's seeded state
-	control   string
-	getenv    func(string) string
+	config     config.Config
+	version    string
+	log        *slog.Logger
+	clock      *clock.Clock
+	wall       func() time.Time
+	rand       io.Reader
+	folder     *folder.Folder
+	store      *store.Store
+	keys       *token.Keyring
+	access     *access.Decider
+	sts        *sts.Service
+	objects    *gateway.Gateway // S3's, nil when they are elsewhere or nowhere
+	objectsAt  string           // its folder, when one was configured
+	remote     *token.Discovery // keys of others' issuers, by Entra's rules
+	webKeys    *token.Discovery // and by those of STS
+	authority  *oauth.Service
+	idp        *idp.Service
+	identities *managedidentity.Service
+	sealer     *credential.Sealer
+	outbound   *outbound.Client
+	names      publicNames
+	ca         *localca.Root
+	leaves     *localca.Leaves
+	surfaces   map[names.Surface]http.Handler
+	metrics    *telemetry.Metrics
+	traces     *telemetry.Traces
+	admin      folder.Credentials
+	document   seed.Document
+	marked     bool // the store's snapshot is this start's seeded state
+	control    string
+	getenv     func(string) string
 
 	gate     sync.RWMutex // a reset waits for requests under way and holds up others
 	stopping atomic.Bool
@@ -99,7 +108,7 @@ type Server struct {
 // New opens the store, makes what a first start makes, and wires the surfaces. Close ends the server and
 // closes the folder, also after an error of Listen; an error of New has closed everything.
 func New(ctx context.Context, c Config) (_ *Server, err error) {
-	s := &Server{version: c.Version, log: c.Log, clock: c.Clock, rand: c.Rand, folder: c.Folder, getenv: c.Getenv, document: c.Document}
+	s := &Server{version: c.Version, log: c.Log, clock: c.Clock, wall: c.Wall, rand: c.Rand, folder: c.Folder, getenv: c.Getenv, document: c.Document}
 	s.fill()
 	s.config = c.Config.Defaults(s.getenv)
 	if s.folder == nil {
@@ -158,6 +167,9 @@ func (s *Server) fill() {
 	if s.clock == nil {
 		s.clock = &clock.Clock{}
 	}
+	if s.wall == nil {
+		s.wall = realNow
+	}
 	if s.rand == nil {
 		s.rand = rand.Reader
 	}
@@ -194,7 +206,7 @@ func (s *Server) open(ctx context.Context) (err error) {
 	if s.admin, err = administrators(master, s.config.Region); err != nil {
 		return err
 	}
-	s.leaves = &localca.Leaves{Root: s.ca, Own: s.names.own, Now: realNow, Also: s.answersCloud}
+	s.leaves = &localca.Leaves{Root: s.ca, Own: s.names.own, Now: realNow, Also: s.certifies}
 	s.store, err = store.Open(ctx, store.Config{DSN: dsn, Sealer: s.sealer})
 	return err
 }
@@ -202,6 +214,12 @@ func (s *Server) open(ctx context.Context) (err error) {
 // answersCloud reports whether a host is a cloud's name that this server answers.
 func (s *Server) answersCloud(host string) bool {
 	return !s.config.Hub() && names.Of(host) != names.None
+}
+
+// certifies reports whether the local authority may vouch for a host: a cloud's name or an issuer's that a
+// twin answers.
+func (s *Server) certifies(host string) bool {
+	return s.answersCloud(host) || !s.config.Hub() && s.answersIssuer(host)
 }
 
 // reach makes the one way out.
@@ -226,15 +244,18 @@ func (s *Server) reach() error {
 	return nil
 }
 
-// HTTPClient is a client for tests and demonstrations: it answers the clouds' names, and the server's own,
-// in this process; it asks no other name of a cloud; everything else goes out as usual. Safe for
+// HTTPClient is a client for tests and demonstrations: it answers the clouds' names, the server's own, those
+// of the issuers it serves and a machine's metadata in this process; it asks no other name of a cloud; everything else goes out as usual. Safe for
 // concurrent use.
 func (s *Server) HTTPClient() *http.Client {
 	network := http.DefaultTransport.(*http.Transport).Clone()
 	network.Proxy = nil
 	return &http.Client{Transport: &inprocess.Transport{
 		Handler: func(host string) http.Handler {
-			if s.answersCloud(host) || s.names.isPublic(host) || s.up.is(host) {
+			if names.Metadata(host) && !s.config.Hub() {
+				return http.HandlerFunc(s.serveMetadata)
+			}
+			if s.answersCloud(host) || s.names.isPublic(host) || s.up.is(host) || s.answersIssuer(host) {
 				return s
 			}
 			return nil

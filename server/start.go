@@ -83,6 +83,8 @@ func (s *Server) target() seed.Target {
 		Accounts: s.store.Accounts, Pools: s.store.Pools, Identities: s.store.Identities, Tenants: s.store.Tenants, Applications: s.store.Applications,
 		Principals: s.store.Principals, Federated: s.store.FederatedCredentials, Assignments: s.store.AppRoleAssignments,
 		Users: s.store.Users, Subscriptions: s.store.Subscriptions, Roles: s.store.Roles,
+		Resources: s.store.Resources, ManagedIdentities: s.store.ManagedIdentities, Machines: s.store.Machines,
+		Issuers: s.store.Issuers, IssuerBase: s.names.issuers(),
 		IAM: seed.IAM{
 			Roles: s.store.IAMRoles, Users: s.store.IAMUsers, Groups: s.store.IAMGroups, Policies: s.store.IAMPolicies, OIDC: s.store.OIDCProviders,
 			Memberships: s.store.Memberships, Keys: s.store.AccessKeys, Managed: iam.Managed,

@@ -1,6 +1,8 @@
 package server
 
 import (
+	"context"
+	"maps"
 	"net/http"
 	"time"
 
@@ -13,7 +15,9 @@ import (
 	"github.com/treatyfed/treaty/core/webidentity"
 	"github.com/treatyfed/treaty/entra/arm"
 	"github.com/treatyfed/treaty/entra/graph"
+	"github.com/treatyfed/treaty/entra/managedidentity"
 	"github.com/treatyfed/treaty/entra/oauth"
+	"github.com/treatyfed/treaty/idp"
 	"github.com/treatyfed/treaty/server/names"
 )
 
@@ -33,9 +37,12 @@ func (s *Server) wire() map[names.Surface]http.Handler {
 		Accounts: db.Accounts, Roles: db.IAMRoles, Users: db.IAMUsers, Policies: db.IAMPolicies, Memberships: db.Memberships, Usage: db.Usage,
 		Sealer: s.sealer, Managed: iam.Managed, Now: now, Rand: s.rand,
 	}
-	s.remote = &token.Discovery{Fetcher: s.outbound, LoopbackHTTP: s.outbound.LoopbackHTTP(), Now: realNow}
-	s.webKeys = &token.Discovery{Fetcher: s.outbound, Parse: webidentity.ParseKeys, Now: realNow}
-	own := &token.Verifier{Source: token.Local{Keys: s.keys, Ring: oauth.Ring}, Algorithms: ownAlgorithms, Leeway: leeway, Now: now}
+	s.remote = &token.Discovery{Fetcher: s.outbound, LoopbackHTTP: s.outbound.LoopbackHTTP(), Now: s.wall}
+	s.webKeys = &token.Discovery{Fetcher: s.outbound, Parse: webidentity.ParseKeys, Now: s.wall}
+	tenants := oauth.TenantKeys{Tenants: db.Tenants, Keys: s.keys, V1Issuer: s.names.v1Issuer, V2Issuer: s.names.v2Issuer}
+	own := &token.Verifier{Source: tenants, Algorithms: ownAlgorithms, Leeway: leeway, Now: now}
+	assertions := tenants // managed identities' tokens are our own, every other one is a foreign issuer's
+	assertions.Others = s.remote
 
 	logins := &webidentity.Verifier{
 		Providers: db.OIDCProviders, Keys: s.webKeys, Pools: s.names.CognitoIssuer,
@@ -69,7 +76,7 @@ func (s *Server) wire() map[names.Surface]http.Handler {
 	s.authority = &oauth.Service{
 		Tenants: db.Tenants, Applications: db.Applications, Principals: db.Principals, Federated: db.FederatedCredentials,
 		Assignments: db.AppRoleAssignments, Keys: s.keys, Sealer: s.sealer, Audit: db.Audit,
-		Verifier: token.Verifier{Source: s.remote, Algorithms: oauth.FederatedAlgorithms, Leeway: leeway, Now: now},
+		Verifier: token.Verifier{Source: assertions, Algorithms: oauth.FederatedAlgorithms, Leeway: leeway, Now: now},
 		V1Issuer: s.names.v1Issuer, V2Issuer: s.names.v2Issuer, Authority: s.names.Authority, GraphURL: s.names.Graph, Hosts: s.names.hosts,
 		Now: now, Rand: s.rand, Log: s.log,
 	}
@@ -81,11 +88,22 @@ func (s *Server) wire() map[names.Surface]http.Handler {
 	}
 	resourceManager := &arm.Service{
 		Tenants: db.Tenants, Subscriptions: db.Subscriptions, Resources: db.Resources, Roles: db.Roles, Principals: db.Principals, Users: db.Users,
+		Identities: db.ManagedIdentities, Federated: db.FederatedCredentials, Machines: db.Machines,
 		Tokens: own, Audit: db.Audit,
 		V1Issuer: s.names.v1Issuer, V2Issuer: s.names.v2Issuer, Authority: s.names.Authority, LoginURL: s.loginURL(),
 		GraphURL: s.names.Graph, ARMURL: s.names.ARM, CloudName: s.cloudName(),
 		Now: now, Rand: s.rand,
 	}
+	s.identities = &managedidentity.Service{
+		Machines: db.Machines, Principals: db.Principals, Resources: db.Resources, Issue: s.issueManaged, Authority: s.names.Authority,
+		Sealer: s.sealer, Audit: db.Audit, Now: now, Rand: s.rand, Log: s.log,
+	}
+	s.idp = &idp.Service{
+		Issuers: db.Issuers, Once: db.Once, Keys: s.keys, Sealer: s.sealer, Audit: db.Audit, Prefix: s.names.issuers(),
+		Verifier: token.Verifier{Source: s.remote, Leeway: leeway, Now: now},
+		Now:      now, Rand: s.rand, Log: s.log,
+	}
+	maps.Copy(s.keys.Kinds, s.idp.Kinds())
 	return map[names.Surface]http.Handler{
 		names.AWS:              dispatcher,
 		names.CognitoDiscovery: documents,
@@ -93,8 +111,16 @@ func (s *Server) wire() map[names.Surface]http.Handler {
 		names.Authority:        s.authority.Handler(),
 		names.Graph:            microsoftGraph.Handler(),
 		names.ResourceManager:  resourceManager.Handler(),
+		names.Issuers:          s.idp.Hosted(),
+		names.IssuersByName:    s.idp.Named(),
 		ownSurface:             s.ownHandler(),
 	}
+}
+
+// issueManaged has the authority make the token that a machine's identity asked for.
+func (s *Server) issueManaged(ctx context.Context, a managedidentity.Ask) (managedidentity.Token, error) {
+	t, err := s.authority.IssueManaged(ctx, oauth.Managed(a))
+	return managedidentity.Token(t), err
 }
 
 // cognitoEndpoint is where the identity pools' documents are, by the name that the client asked.

@@ -78,7 +78,13 @@ func (r *applications) UpdateApplication(ctx context.Context, a directory.Applic
 }
 
 func (r *applications) DeleteApplication(ctx context.Context, tenant, id string) error {
-	return must(ctx, r.db, "delete application "+id, `delete from application where id = $2 and tenant_id = $1`, tenant, id)
+	op := "delete application " + id
+	return failed(op, nil, r.db.tx(ctx, func(q querier) error {
+		if err := must(ctx, q, op, `delete from application where id = $2 and tenant_id = $1`, tenant, id); err != nil {
+			return err
+		}
+		return forgetTrusts(ctx, q, op, id)
+	}))
 }
 
 func (r *applications) Applications(ctx context.Context, tenant, after string, limit int) ([]directory.Application, error) {

@@ -92,6 +92,53 @@ func clonePool(p directory.IdentityPool) directory.IdentityPool {
 	return p
 }
 
+func cloneIssuer(i directory.Issuer) directory.Issuer {
+	i.Claims = maps.Clone(i.Claims)
+	i.Accepts = slices.Clone(i.Accepts)
+	for n := range i.Accepts {
+		i.Accepts[n].Audiences = slices.Clone(i.Accepts[n].Audiences)
+	}
+	i.Clients = slices.Clone(i.Clients)
+	for n := range i.Clients {
+		c := &i.Clients[n]
+		c.Secrets = cloneSecrets(c.Secrets)
+		c.Keys = bytes.Clone(c.Keys)
+		c.Grants = slices.Clone(c.Grants)
+		c.Attributes = cloneObject(c.Attributes)
+		c.Claims = maps.Clone(c.Claims)
+	}
+	i.Places = slices.Clone(i.Places)
+	return i
+}
+
+// cloneObject copies a JSON object as encoding/json decodes it.
+func cloneObject(in map[string]any) map[string]any {
+	out := maps.Clone(in)
+	for k, v := range out {
+		out[k] = cloneValue(v)
+	}
+	return out
+}
+
+func cloneValue(v any) any {
+	switch v := v.(type) {
+	case map[string]any:
+		return cloneObject(v)
+	case []any:
+		out := slices.Clone(v)
+		for i := range out {
+			out[i] = cloneValue(out[i])
+		}
+		return out
+	}
+	return v
+}
+
+func cloneMachine(m directory.Machine) directory.Machine {
+	m.Identities = slices.Clone(m.Identities)
+	return m
+}
+
 func clonePointer[T any](p *T) *T {
 	if p == nil {
 		return nil

@@ -28,6 +28,8 @@ func TestClonesShareNothing(t *testing.T) {
 	check(t, cloneOIDCProvider)
 	check(t, cloneSAMLProvider)
 	check(t, cloneMFADevice)
+	check(t, cloneIssuer)
+	check(t, cloneMachine)
 	check(t, itself[directory.Account])
 	check(t, itself[directory.AccessKey])
 	check(t, func(a directory.AppRoleAssignment) directory.AppRoleAssignment { return a })
@@ -66,7 +68,11 @@ func fillIn(v reflect.Value) {
 		fillIn(v.Elem())
 	case reflect.Map:
 		v.Set(reflect.MakeMap(v.Type()))
-		v.SetMapIndex(reflect.ValueOf("k"), reflect.ValueOf("v"))
+		element := reflect.New(v.Type().Elem()).Elem()
+		fillIn(element)
+		v.SetMapIndex(reflect.ValueOf("k"), element)
+	case reflect.Interface: // what a JSON object may hold
+		v.Set(reflect.ValueOf([]any{map[string]any{"k": []any{"v", 1.0, nil}}, true}))
 	case reflect.String:
 		v.SetString("s")
 	}
@@ -90,6 +96,16 @@ func shared(t *testing.T, path string, a, b reflect.Value) {
 	case reflect.Pointer, reflect.Map:
 		if a.Pointer() == b.Pointer() && !a.IsNil() {
 			t.Errorf("%s is shared", path)
+			return
+		}
+		if a.Kind() == reflect.Map {
+			for _, k := range a.MapKeys() {
+				shared(t, path+"."+k.String(), a.MapIndex(k), b.MapIndex(k))
+			}
+		}
+	case reflect.Interface:
+		if !a.IsNil() {
+			shared(t, path, a.Elem(), b.Elem())
 		}
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -377,6 +378,7 @@ func replicas(t *testing.T, dsn string) {
 			must(t, err)
 		}
 	}
+	usedOnce(t, replicas)
 	// What one replica writes the others read at once.
 	app := directory.Application{ID: "a", TenantID: "t", AppID: "a", DisplayName: "old"}
 	must(t, replicas[1].Applications.CreateApplication(ctx, app))
@@ -386,6 +388,30 @@ func replicas(t *testing.T, dsn string) {
 	must(t, replicas[1].Applications.UpdateApplication(ctx, app))
 	if a, err := replicas[2].Applications.ApplicationByAppID(ctx, "a"); err != nil || a.DisplayName != "new" {
 		t.Fatal(a, err)
+	}
+}
+
+// usedOnce has callers at one replica take anew what has expired, while the others, who have not looked for
+// a while, forget it.
+func usedOnce(t *testing.T, replicas []*store.Store) {
+	t.Helper()
+	for hour := range 50 {
+		now := time.Unix(int64(1+3600*hour), 0)
+		must(t, replicas[0].Once.Use(t.Context(), "jti", now, now.Add(time.Second)))
+		now = now.Add(2 * time.Second)
+		used := make([]error, 8)
+		var wg sync.WaitGroup
+		for n := range used {
+			wg.Go(func() { used[n] = replicas[0].Once.Use(t.Context(), "jti", now, now.Add(time.Minute)) })
+		}
+		for n, s := range replicas[1:] {
+			wg.Go(func() { note(t, s.Once.Use(t.Context(), fmt.Sprint("other", n), now, now)) })
+		}
+		wg.Wait()
+		used = append(used, replicas[0].Once.Use(t.Context(), "jti", now, now.Add(time.Minute)))
+		if won := slices.DeleteFunc(used, func(err error) bool { return errors.Is(err, fault.Conflict) }); len(won) != 1 || won[0] != nil {
+			t.Fatalf("what is used once was used by %d callers: %v", len(won), won)
+		}
 	}
 }
 

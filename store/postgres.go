@@ -145,7 +145,7 @@ func primaryReason(table string) string {
 	switch table {
 	case "identity_login":
 		return "login_user"
-	case "tenant_name", "service_principal_name":
+	case "tenant_name", "service_principal_name", "issuer", "machine":
 		return "name"
 	case "resource":
 		return "path"

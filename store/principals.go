@@ -14,21 +14,24 @@ type principals struct{ db database }
 
 func (r *principals) CreatePrincipal(ctx context.Context, p directory.ServicePrincipal) error {
 	op := "create principal " + p.ID
+	return failed(op, nil, r.db.tx(ctx, func(q querier) error { return createPrincipal(ctx, q, op, p) }))
+}
+
+// createPrincipal writes the row of a principal and those of its names.
+func createPrincipal(ctx context.Context, q querier, op string, p directory.ServicePrincipal) error {
 	doc, err := document(op, p)
 	if err != nil {
 		return err
 	}
-	return failed(op, nil, r.db.tx(ctx, func(q querier) error {
-		err := write(ctx, q, op, `insert into service_principal (id, tenant_id, app_id, version, doc) values ($1, $2, $3, 1, $4)`, p.ID, p.TenantID, p.AppID, doc)
-		if err != nil {
-			return err
-		}
-		return r.name(ctx, q, op, p)
-	}))
+	err = write(ctx, q, op, `insert into service_principal (id, tenant_id, app_id, version, doc) values ($1, $2, $3, 1, $4)`, p.ID, p.TenantID, p.AppID, doc)
+	if err != nil {
+		return err
+	}
+	return namePrincipal(ctx, q, op, p)
 }
 
-// name writes the rows of a principal's names.
-func (r *principals) name(ctx context.Context, q querier, op string, p directory.ServicePrincipal) error {
+// namePrincipal writes the rows of a principal's names.
+func namePrincipal(ctx context.Context, q querier, op string, p directory.ServicePrincipal) error {
 	for _, n := range keysOf(p.Names) {
 		err := write(ctx, q, op, `insert into service_principal_name (tenant_id, name, principal_id) values ($1, $2, $3)`, p.TenantID, n, p.ID)
 		if err != nil {
@@ -86,19 +89,31 @@ func (r *principals) UpdatePrincipal(ctx context.Context, p directory.ServicePri
 		if err := write(ctx, q, op, `delete from service_principal_name where principal_id = $1`, p.ID); err != nil {
 			return err
 		}
-		return r.name(ctx, q, op, p)
+		return namePrincipal(ctx, q, op, p)
 	}))
 }
 
-// DeletePrincipal takes the assignments on the principal with it by their foreign key.
 func (r *principals) DeletePrincipal(ctx context.Context, tenant, id string) error {
 	op := "delete principal " + id
 	return failed(op, nil, r.db.tx(ctx, func(q querier) error {
 		if err := must(ctx, q, op, `delete from service_principal where id = $2 and tenant_id = $1`, tenant, id); err != nil {
 			return err
 		}
-		return write(ctx, q, op, `delete from app_role_assignment where principal_id = $1`, id)
+		return forgetPrincipal(ctx, q, op, id)
 	}))
+}
+
+// forgetPrincipal removes what a principal holds, and the principal if it is still there; the assignments
+// on it go with it by their foreign key. The principal comes first: who gives it a federated credential
+// holds its row until that is written.
+func forgetPrincipal(ctx context.Context, q querier, op, id string) error {
+	if err := write(ctx, q, op, `delete from service_principal where id = $1`, id); err != nil {
+		return err
+	}
+	if err := write(ctx, q, op, `delete from app_role_assignment where principal_id = $1`, id); err != nil {
+		return err
+	}
+	return forgetTrusts(ctx, q, op, id)
 }
 
 func (r *principals) Principals(ctx context.Context, tenant, after string, limit int) ([]directory.ServicePrincipal, error) {

@@ -69,13 +69,28 @@ func (r *resources) Resource(ctx context.Context, id string) (directory.Resource
 }
 
 // DeleteResource removes a resource and all whose path goes on from its own: '0' follows '/' in byte order.
+// Then it removes the service principals of managed identities that have lost their resource; one that was
+// made at the same moment and that the deletion did not see has its resource still.
 func (r *resources) DeleteResource(ctx context.Context, id string) error {
 	op, path := "delete resource "+id, pathOf(id)
 	return failed(op, nil, r.db.tx(ctx, func(q querier) error {
 		if err := must(ctx, q, op, `delete from resource where path = $1`, path); err != nil {
 			return err
 		}
-		return write(ctx, q, op, `delete from resource where path > $1 and path < $2`, path+"/", path+"0")
+		if err := write(ctx, q, op, `delete from resource where path > $1 and path < $2`, path+"/", path+"0"); err != nil {
+			return err
+		}
+		bereft, err := list(ctx, q, op, scanString, `select m.principal_id from managed_identity m where (m.path = $1 or m.path > $2 and m.path < $3)
+			and not exists (select 1 from resource r where r.path = m.path) order by m.path`, path, path+"/", path+"0")
+		if err != nil {
+			return err
+		}
+		for _, id := range bereft {
+			if err := forgetPrincipal(ctx, q, op, id); err != nil {
+				return err
+			}
+		}
+		return nil
 	}))
 }
 

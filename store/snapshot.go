@@ -6,8 +6,9 @@ import (
 	"slices"
 )
 
-// nouns are the tables that a snapshot holds, those that others refer to first. Signing keys and the
-// audit are not among them: a reset neither invalidates tokens nor forgets why something was refused.
+// nouns are the tables that a snapshot holds, those that others refer to first. Signing keys, the
+// audit and what was used once are not among them: a reset to the snapshot neither invalidates tokens nor
+// forgets why something was refused, and what was used stays used.
 var nouns = []struct{ table, columns string }{
 	{"account", "id, doc, alias, token_issuer, version"},
 	{"iam_entity", "id, account_id, kind, name, arn, holder, version, doc"},
@@ -22,15 +23,19 @@ var nouns = []struct{ table, columns string }{
 	{"tenant_name", "name, tenant_id"},
 	{"application", "id, tenant_id, app_id, unique_name, version, doc"},
 	{"application_uri", "tenant_id, uri, application_id"},
-	{"federated_credential", "id, application_id, name, issuer, subject, doc"},
+	{"federated_trust", "id, owner_id, name, issuer, subject, doc"},
 	{"service_principal", "id, tenant_id, app_id, version, doc"},
 	{"service_principal_name", "tenant_id, name, principal_id"},
+	{"managed_identity", "principal_id, path"},
 	{"app_role_assignment", "tenant_id, id, principal_id, resource_id, role_id, doc"},
 	{"directory_user", "id, tenant_id, upn, doc"},
 	{"subscription", "id, tenant_id, doc"},
 	{"resource", "path, id, name, type, created_at, version, doc"},
 	{"role_definition", "tenant_id, id, name, doc"},
 	{"role_assignment", "tenant_id, id, principal_id, role_definition_id, scope, doc"},
+	{"machine", "name, id, version, doc"},
+	{"issuer", "name, url, version, doc"},
+	{"issuer_place", "host, path, name"},
 }
 
 // Snapshot marks what is now in the directory as the state that Restore returns to. It is kept in the
@@ -60,13 +65,13 @@ func (s *Store) Restore(ctx context.Context) error {
 	}))
 }
 
-// Reset empties the database but for its schema: directory, keys, audit and snapshot.
+// Reset empties the database but for its schema: directory, keys, audit, snapshot and what was used once.
 func (s *Store) Reset(ctx context.Context) error {
 	err := failed("reset", nil, s.db.tx(ctx, func(q querier) error {
 		if err := s.freeze(ctx, q); err != nil {
 			return err
 		}
-		for _, t := range []string{"signing_key", "audit_event", "snapshot"} {
+		for _, t := range []string{"signing_key", "audit_event", "snapshot", "used_once"} {
 			if err := write(ctx, q, "reset", `delete from `+t); err != nil {
 				return err
 			}

@@ -46,7 +46,7 @@ func TestASnapshotForgetsNoTableAndNoColumn(t *testing.T) {
 	for _, c := range all {
 		have[c.table] = append(have[c.table], c.name)
 	}
-	known := map[string]string{"schema_version": "", "snapshot": "", "signing_key": "", "seal_check": "", "audit_event": ""}
+	known := map[string]string{"schema_version": "", "snapshot": "", "signing_key": "", "seal_check": "", "audit_event": "", "used_once": ""}
 	for _, n := range nouns {
 		known[n.table], known["seed_"+n.table] = n.columns, n.columns
 	}

@@ -61,6 +61,10 @@ type Store struct {
 	Subscriptions        directory.Subscriptions
 	Resources            directory.Resources
 	Roles                directory.Roles
+	Machines             directory.Machines
+	ManagedIdentities    directory.ManagedIdentities
+	Issuers              directory.Issuers
+	Once                 directory.Once
 	Keys                 token.KeyStore
 	Audit                *Audit
 
@@ -112,6 +116,10 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 		Subscriptions:        &subscriptions{db},
 		Resources:            &resources{db},
 		Roles:                &roles{db},
+		Machines:             &machines{db},
+		ManagedIdentities:    &managedIdentities{db},
+		Issuers:              &issuers{db},
+		Once:                 &once{db: db.aside()},
 		Keys:                 &keys{db, cfg.Sealer},
 		Audit:                a,
 		db:                   db,

@@ -27,10 +27,12 @@ func TestPostgreSQL(t *testing.T) {
 	t.Run("conformance", func(t *testing.T) {
 		storetest.Run(t, func(t *testing.T) *store.Store { return storetest.New(t, p.DSN(t)) })
 	})
-	t.Run("an earlier version", func(t *testing.T) {
-		dsn := p.DSN(t)
-		earlier(t, "pgx", dsn, strings.NewReplacer())
-		later(t, dsn)
-	})
+	for _, u := range upgrades {
+		t.Run("an earlier version with "+u.name, func(t *testing.T) {
+			dsn := p.DSN(t)
+			earlier(t, "pgx", dsn, strings.NewReplacer(), u.scripts, u.fill)
+			u.later(t, dsn)
+		})
+	}
 	t.Run("replicas agree", func(t *testing.T) { replicas(t, p.DSN(t)) })
 }

@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"database/sql"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -10,22 +11,36 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/treatyfed/treaty/core/directory"
+	"github.com/treatyfed/treaty/core/fault"
 	"github.com/treatyfed/treaty/store/storetest"
 )
 
-func TestAFileOfTheFirstVersionIsBroughtUpToDate(t *testing.T) {
-	t.Parallel()
-	name := filepath.Join(t.TempDir(), "treaty.db")
-	earlier(t, "sqlite", name, strings.NewReplacer(` collate "C"`, "", `bigint primary key`, `integer primary key`))
-	later(t, "sqlite:"+name)
+// upgrades are databases of earlier versions: how they are filled, and what is found in them afterwards.
+var upgrades = []struct {
+	name    string
+	scripts []string // of that version
+	fill    func(t *testing.T, do func(text string, args ...any))
+	later   func(t *testing.T, dsn string)
+}{
+	{"accounts and their keys of version 1", []string{"0001_base.sql"}, accountsOfVersion1, accountsLater},
+	{"federated credentials of version 2", []string{"0001_base.sql", "0002_iam.sql"}, credentialsOfVersion2, credentialsLater},
 }
 
-// earlier makes a database of schema version 1 with an account, a key of its root, one of a user that has no
-// row, and a snapshot of all this.
-func earlier(t *testing.T, driver, dsn string, words *strings.Replacer) {
+func TestAFileOfAnEarlierVersionIsBroughtUpToDate(t *testing.T) {
+	t.Parallel()
+	for _, u := range upgrades {
+		t.Run(u.name, func(t *testing.T) {
+			t.Parallel()
+			name := filepath.Join(t.TempDir(), "treaty.db")
+			earlier(t, "sqlite", name, strings.NewReplacer(` collate "C"`, "", `bigint primary key`, `integer primary key`), u.scripts, u.fill)
+			u.later(t, "sqlite:"+name)
+		})
+	}
+}
+
+// earlier makes a database of an earlier version, with a marked state that fill writes too.
+func earlier(t *testing.T, driver, dsn string, words *strings.Replacer, scripts []string, fill func(*testing.T, func(string, ...any))) {
 	t.Helper()
-	base, err := os.ReadFile("schema/0001_base.sql")
-	must(t, err)
 	db, err := sql.Open(driver, dsn)
 	must(t, err)
 	defer db.Close()
@@ -34,13 +49,24 @@ func earlier(t *testing.T, driver, dsn string, words *strings.Replacer) {
 		_, err := db.ExecContext(t.Context(), text, args...)
 		must(t, err)
 	}
-	for text := range strings.SplitSeq(words.Replace("create table schema_version (version bigint primary key);\n"+string(base)), ";\n") {
-		if strings.TrimSpace(text) != "" {
-			do(text)
+	do(words.Replace(`create table schema_version (version bigint primary key)`))
+	for n, script := range scripts {
+		all, err := os.ReadFile("schema/" + script)
+		must(t, err)
+		for text := range strings.SplitSeq(words.Replace(string(all)), ";\n") {
+			if strings.TrimSpace(text) != "" {
+				do(text)
+			}
 		}
+		do(`insert into schema_version (version) values ($1)`, n+1)
 	}
-	do(`insert into schema_version (version) values (1)`)
 	do(`insert into snapshot (id) values ('seed')`)
+	fill(t, do)
+}
+
+// accountsOfVersion1 are an account, a key of its root, and one of a user that has no row.
+func accountsOfVersion1(t *testing.T, do func(text string, args ...any)) {
+	t.Helper()
 	for _, prefix := range []string{"", "seed_"} {
 		do(`insert into ` + prefix + `account (id, doc) values ('123456789012', '{"id":"123456789012","name":"Treaty","createdAt":"2026-03-01T12:00:00Z"}')`)
 		for id, principal := range map[string]string{"AKIAROOT": "123456789012", "AKIAUSER": "AIDA"} {
@@ -52,8 +78,8 @@ func earlier(t *testing.T, driver, dsn string, words *strings.Replacer) {
 	}
 }
 
-// later opens what earlier made, and again from its snapshot.
-func later(t *testing.T, dsn string) {
+// accountsLater opens what was made, and again from its snapshot.
+func accountsLater(t *testing.T, dsn string) {
 	t.Helper()
 	s := storetest.New(t, dsn)
 	ctx := t.Context()
@@ -76,6 +102,42 @@ func later(t *testing.T, dsn string) {
 		a.Alias = "treaty"
 		must(t, s.Accounts.UpdateAccount(ctx, a))
 		must(t, s.IAMUsers.Create(ctx, directory.IAMUser{IAMEntity: directory.IAMEntity{ID: "AIDA", AccountID: a.ID, Name: "ada", ARN: "arn"}}, 1))
+		must(t, s.Restore(ctx))
+	}
+}
+
+func credentialsOfVersion2(t *testing.T, do func(text string, args ...any)) {
+	t.Helper()
+	for _, prefix := range []string{"", "seed_"} {
+		do(`insert into ` + prefix + `application (id, tenant_id, app_id, unique_name, version, doc) values ('app', 't', 'client', '', 1, '{"id":"app","tenantId":"t","appId":"client"}')`)
+		for id, subject := range map[string]string{"f": "s", "g": "", "h": ""} {
+			do(`insert into `+prefix+`federated_credential (id, application_id, name, issuer, subject, doc) values ($1, 'app', $2, 'https://issuer', $3, $4)`, id, "name of "+id, subject,
+				`{"id":"`+id+`","applicationId":"app","name":"name of `+id+`","issuer":"https://issuer","subject":"`+subject+`","audiences":["a"]}`)
+		}
+	}
+	do(`delete from federated_credential where id = 'h'`) // since the state was marked
+}
+
+func credentialsLater(t *testing.T, dsn string) {
+	t.Helper()
+	s := storetest.New(t, dsn)
+	ctx := t.Context()
+	f := directory.FederatedCredential{ID: "f", OwnerID: "app", Name: "name of f", Issuer: "https://issuer", Subject: "s", Audiences: []string{"a"}}
+	for _, ids := range []string{"fg", "fgh"} {
+		have, err := s.FederatedCredentials.FederatedCredentials(ctx, "app")
+		must(t, err)
+		if len(have) != len(ids) || cmp.Diff(f, have[0]) != "" {
+			t.Fatal(have, ", want ", ids)
+		}
+		again := f
+		again.ID, again.Name = "new", "new"
+		if err := s.FederatedCredentials.CreateFederatedCredential(ctx, again, 20); !errors.Is(err, fault.Conflict) {
+			t.Fatal("the subject is taken still: ", err)
+		}
+		must(t, s.Applications.DeleteApplication(ctx, "t", "app"))
+		if have, err := s.FederatedCredentials.FederatedCredentials(ctx, "app"); err != nil || len(have) != 0 {
+			t.Fatal(have, err)
+		}
 		must(t, s.Restore(ctx))
 	}
 }

@@ -58,6 +58,12 @@ type Config struct {
 	At time.Time
 	// Seed holds accounts, tenants, applications and so on that exist from the start.
 	Seed seed.Document
+
+	// For this package's own tests of foreign issuers: what ages their keys, an authority that vouches for
+	// them, and how long one document may take.
+	wall        func() time.Time
+	authorities string
+	patience    time.Duration
 }
 
 // New starts a twin that ends with the test.
@@ -71,8 +77,8 @@ func (c Config) New(t testing.TB) *Treaty {
 		at = time.Now().Truncate(time.Second)
 	}
 	sc := server.Config{
-		Config: config.Config{Outbound: config.Outbound{Allow: []string{"loopback"}}},
-		Clock:  clock.Frozen(at), Document: c.Seed, Version: "treatytest",
+		Config: config.Config{Outbound: config.Outbound{Allow: []string{"loopback"}, CA: c.authorities, Timeout: config.Duration(c.patience)}},
+		Clock:  clock.Frozen(at), Wall: c.wall, Document: c.Seed, Version: "treatytest",
 		Getenv: func(string) string { return "" },
 	}
 	if c.Folder {

@@ -116,7 +116,7 @@ func (a *app) root() *cobra.Command {
 		return usage(c.CommandPath()+" --help lists the flags", "%w", err)
 	})
 	root.PersistentFlags().StringVar(&a.data, "data", "", "data folder (default $TREATY_DATA, else treaty under the XDG state folder)")
-	root.AddCommand(a.serve(), a.env(), a.exec(), a.twin(), a.explain(), a.demo(), a.versionCommand())
+	root.AddCommand(a.serve(), a.env(), a.exec(), a.twin(), a.issuer(), a.tenant(), a.machine(), a.explain(), a.demo(), a.versionCommand())
 	return root
 }
 

@@ -16,8 +16,9 @@ import (
 
 const demoHelp = `Start a twin in memory and carry out, with the real SDK clients in this process, what Treaty is for: a
 Cognito identity-pool token becomes an Entra access token, which reads Microsoft Graph and Azure; an Entra
-token becomes the temporary keys of an AWS role, and the role's own token an Entra token again. On the way
-there is a refusal in each direction, with the reason. Each step prints what was done, the decoded tokens
+token becomes the temporary keys of an AWS role, and the role's own token an Entra token again; a token of
+an identity provider outside both clouds is taken by both; a managed identity opens a second Entra tenant,
+where any other token of the first is refused. On the way there are refusals, with the reason. Each step prints what was done, the decoded tokens
 and the decision behind the answer. Nothing leaves the machine and nothing is kept.`
 
 func (a *app) demo() *cobra.Command {
@@ -46,9 +47,11 @@ func (a *app) runDemo(ctx context.Context, asJSON bool) (err error) {
 		},
 		TenantID: who.Azure.TenantID, Subscription: who.Azure.SubscriptionID, AdminID: who.Azure.ClientID, AdminSecret: who.Azure.ClientSecret,
 		GraphURL: names.Graph, ARMURL: names.ARM,
-		Explain: s.Explain, NewID: uuid.NewString,
+		Explain: s.Explain, Control: s.Control, NewID: uuid.NewString,
 	}
-	for _, flow := range []interface{ Run(context.Context) error }{&demo.CognitoToEntra{Stage: stage}, &demo.EntraToAWS{Stage: stage}} {
+	for _, flow := range []interface{ Run(context.Context) error }{
+		&demo.CognitoToEntra{Stage: stage}, &demo.EntraToAWS{Stage: stage}, &demo.OutsideToBoth{Stage: stage}, &demo.AcrossTenants{Stage: stage},
+	} {
 		if err := flow.Run(ctx); err != nil {
 			return err
 		}

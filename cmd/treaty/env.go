@@ -21,30 +21,14 @@ func (a *app) env() *cobra.Command {
 	c := &cobra.Command{
 		Use: "env", Short: "Print variables that send unmodified tools to the running server", Long: envHelp, Example: envExamples, Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			write, ok := shells[shell]
-			if !ok {
-				return usage("take sh, fish, powershell or dotenv", "there is no shell %q", shell)
+			if err := knownShell(shell); err != nil {
+				return err
 			}
 			list, err := a.variables(c, endpoints)
 			if err != nil {
 				return err
 			}
-			if asJSON {
-				object := map[string]*string{}
-				for _, v := range list {
-					object[v.Name] = nil
-					if !v.Unset {
-						object[v.Name] = &v.Value
-					}
-				}
-				return a.printJSON(object)
-			}
-			var b strings.Builder
-			for _, v := range list {
-				write(&b, v)
-			}
-			_, err = fmt.Fprint(a.stdout, b.String())
-			return err
+			return a.printVariables(list, shell, asJSON)
 		},
 	}
 	a.waitFlag(c)
@@ -52,6 +36,33 @@ func (a *app) env() *cobra.Command {
 	c.Flags().BoolVar(&asJSON, "json", false, "print a JSON object; variables to be unset are null")
 	c.Flags().StringVar(&shell, "shell", "sh", "how to print: sh, fish, powershell, dotenv")
 	return c
+}
+
+func knownShell(shell string) error {
+	if _, ok := shells[shell]; !ok {
+		return usage("take sh, fish, powershell or dotenv", "there is no shell %q", shell)
+	}
+	return nil
+}
+
+// printVariables prints variables for a known shell, or as a JSON object in which those to be unset are null.
+func (a *app) printVariables(list []variable, shell string, asJSON bool) error {
+	if asJSON {
+		object := map[string]*string{}
+		for _, v := range list {
+			object[v.Name] = nil
+			if !v.Unset {
+				object[v.Name] = &v.Value
+			}
+		}
+		return a.printJSON(object)
+	}
+	var b strings.Builder
+	for _, v := range list {
+		shells[shell](&b, v)
+	}
+	_, err := fmt.Fprint(a.stdout, b.String())
+	return err
 }
 
 // variables finds the running server and lists its variables.

@@ -129,7 +129,7 @@ type Principals interface {
 	PrincipalByAppID(ctx context.Context, tenant, appID string) (ServicePrincipal, error)
 	PrincipalByName(ctx context.Context, tenant, name string) (ServicePrincipal, error) // any of Names, in any case
 	UpdatePrincipal(ctx context.Context, p ServicePrincipal) error
-	DeletePrincipal(ctx context.Context, tenant, id string) error                                // with its role assignments of both directions
+	DeletePrincipal(ctx context.Context, tenant, id string) error                                // with its role assignments of both directions and its federated credentials
 	Principals(ctx context.Context, tenant, after string, limit int) ([]ServicePrincipal, error) // by ID
 }
 
@@ -155,8 +155,7 @@ type FederatedCredential struct {
 // FederatedCredentials keeps federated credentials.
 type FederatedCredentials interface {
 	// CreateFederatedCredential adds one; fault.LimitExceeded when the owner already has max, fault.NotFound
-	// when there is no such owner;
-	// fault.Conflict with Reason "name" or "subject" for the key that is taken.
+	// when there is no such owner, fault.Conflict with Reason "name" or "subject" for the key that is taken.
 	CreateFederatedCredential(ctx context.Context, c FederatedCredential, max int) error
 	// FederatedCredential finds by id or name.
 	FederatedCredential(ctx context.Context, owner, idOrName string) (FederatedCredential, error)

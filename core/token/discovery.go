@@ -3,8 +3,6 @@ package token
 import (
 	"cmp"
 	"context"
-	"net/netip"
-	"net/url"
 	"slices"
 	"strings"
 	"sync"
@@ -14,7 +12,6 @@ import (
 
 	"github.com/treatyfed/treaty/core/evidence"
 	"github.com/treatyfed/treaty/core/fault"
-	"github.com/treatyfed/treaty/wire/jose"
 )
 
 // Defaults of a Discovery's zero fields. Microsoft asks verifiers to refetch at least every day and on an
@@ -22,45 +19,56 @@ import (
 const (
 	DefaultTTL         = time.Hour
 	DefaultNegativeTTL = 5 * time.Second
-	DefaultStale       = 24 * time.Hour
-	DefaultRefetch     = 10 * time.Second
-	DefaultTimeout     = 5 * time.Second
-	DefaultMaxIssuers  = 1000
-
-	maxIssuer   = 2048 // bytes of an issuer's name
-	maxDocument = 256 << 10
+	// DefaultMaxNegativeTTL is as long as an operator who has just mended an issuer is made to wait, and
+	// makes no more than one request a minute of each of our processes to one that stays broken: longer
+	// would spare it nothing more.
+	DefaultMaxNegativeTTL = time.Minute
+	DefaultStale          = 24 * time.Hour
+	DefaultRefetch        = 10 * time.Second
+	DefaultTimeout        = 5 * time.Second
+	DefaultMaxIssuers     = 1000
 )
 
 // Discovery is a KeySource that reads an issuer's published documents (OpenID Connect Discovery 1.0
 // section 4): {issuer without trailing slash}/.well-known/openid-configuration, whose issuer must be the
 // one asked for to the byte, then its jwks_uri. Both must be https.
 //
-// Keys are cached by issuer; concurrent requests share one fetch; an unknown kid causes another at most
-// every Refetch. When an issuer fails, keys up to Stale old go on to serve, and the failure is remembered
-// for NegativeTTL. Failures are fault.Unavailable with the whole story in their text, which is for the
-// evidence and never for the wire.
+// Keys are cached by issuer; requests at the same time share one fetch. A key that the issuer takes back is
+// accepted until the TTL ends, or until a fetch for another reason: a kid that is unknown, or a signature that
+// keys read longer than Refetch ago did not make. Tokens are cheap to make up, so that each of the two
+// causes at most one fetch every Refetch, for all of an issuer's tokens together.
+//
+// When an issuer fails, the keys known before serve until they are Stale, unless what failed is that it
+// answered and has no usable key any more. The failure is remembered for NegativeTTL, twice as long with
+// each further one in a row up to MaxNegativeTTL, and for as long as the issuer's Retry-After says, within
+// that bound. Failures are fault.Unavailable with the whole story in their text, which is for the evidence
+// and never for the wire.
 type Discovery struct {
 	Fetcher Fetcher
 	// Parse reads a key set: the keys that may be used, and why others may not. nil is jose.ParseKeySet.
-	Parse        func(doc []byte) (keys []PublicKey, skipped []string, err error)
-	LoopbackHTTP bool          // admit http for localhost and loopback addresses
-	TTL          time.Duration // how long keys serve without being asked for again
-	NegativeTTL  time.Duration
-	Stale        time.Duration
-	Refetch      time.Duration
-	Timeout      time.Duration // for both documents together
-	MaxIssuers   int
+	Parse          func(doc []byte) (keys []PublicKey, skipped []string, err error)
+	LoopbackHTTP   bool          // admit http for localhost and loopback addresses
+	TTL            time.Duration // how long keys serve without being asked for again
+	NegativeTTL    time.Duration // after the first failure
+	MaxNegativeTTL time.Duration
+	Stale          time.Duration
+	Refetch        time.Duration
+	Timeout        time.Duration // for both documents together
+	MaxIssuers     int
 	// Now measures the age of what is cached. It is the machine's clock even where tokens are judged by
 	// a clock that was frozen or advanced.
 	Now func() time.Time
 
-	mu      sync.Mutex
-	issuers map[string]*published // by asked.key
-	resets  int                   // how often all was forgotten: a fetch begun before is not kept
-	flight  singleflight.Group
+	mu     sync.Mutex
+	cache  cache
+	resets int // how often all was forgotten: a fetch begun before is not kept
+	flight singleflight.Group
 }
 
-var _ KeySource = (*Discovery)(nil)
+var (
+	_ KeySource = (*Discovery)(nil)
+	_ Renewer   = (*Discovery)(nil)
+)
 
 // asked is whose keys are wanted. An issuer that is known by its certificates is another one for every set
 // of thumbprints: what one account trusts says nothing about another's.
@@ -68,6 +76,12 @@ type asked struct {
 	issuer      string
 	thumbprints []string
 	pinned      bool
+}
+
+func pinned(issuer string, thumbprints []string) asked {
+	sorted := slices.Clone(thumbprints)
+	slices.Sort(sorted)
+	return asked{issuer, slices.Compact(sorted), true}
 }
 
 func (a asked) key() string {
@@ -82,15 +96,19 @@ type Published struct {
 	Keys    []PublicKey
 	Skipped []string // keys that may not be used, and why
 	Peers   []Peer   // of the configuration and of the key set; none when the Fetcher pins nothing
+	Stale   error    // why these are older than they should be, nil when they are not
 }
 
-// published is what we know of an issuer's keys. It is replaced, never written to.
-type published struct {
-	Published
-	fetchedAt time.Time // of the keys; zero when there never were any
-	triedAt   time.Time // of the last attempt
-	forKid    time.Time // of the last attempt made for an unknown kid
-	err       error     // of the last attempt
+// Remarks are what a check of the keys should say of them, "" for nothing.
+func (p Published) Remarks() string {
+	var out []string
+	if p.Stale != nil {
+		out = append(out, "keys known before, as the issuer fails: "+evidence.ClipTo(p.Stale.Error(), 512))
+	}
+	for _, why := range p.Skipped[:min(len(p.Skipped), 5)] {
+		out = append(out, "not used: "+evidence.ClipTo(why, 128))
+	}
+	return strings.Join(out, "; ")
 }
 
 // PublicKeys returns the issuer's keys.
@@ -102,61 +120,72 @@ func (d *Discovery) PublicKeys(ctx context.Context, issuer, kid string) ([]Publi
 // PinnedKeys returns the keys of an issuer that is also known by certificates, see PinningFetcher. A
 // Fetcher that pins nothing knows by its authorities alone.
 func (d *Discovery) PinnedKeys(ctx context.Context, issuer, kid string, thumbprints []string) (Published, error) {
-	sorted := slices.Clone(thumbprints)
-	slices.Sort(sorted)
-	return d.get(ctx, asked{issuer, slices.Compact(sorted), true}, kid)
+	return d.get(ctx, pinned(issuer, thumbprints), kid)
+}
+
+// RenewedKeys implements Renewer.
+func (d *Discovery) RenewedKeys(ctx context.Context, issuer string, failed []PublicKey) ([]PublicKey, bool) {
+	got, renewed := d.again(ctx, asked{issuer: issuer}, failed)
+	return got.Keys, renewed
+}
+
+// RenewedPinnedKeys is RenewedKeys for PinnedKeys.
+func (d *Discovery) RenewedPinnedKeys(ctx context.Context, issuer string, failed []PublicKey, thumbprints []string) (Published, bool) {
+	return d.again(ctx, pinned(issuer, thumbprints), failed)
+}
+
+// Remarks implements Renewer.
+func (d *Discovery) Remarks(issuer string) string {
+	known := d.known(asked{issuer: issuer})
+	if known == nil {
+		return ""
+	}
+	p := known.Published
+	p.Stale = known.err
+	return p.Remarks()
 }
 
 func (d *Discovery) get(ctx context.Context, a asked, kid string) (Published, error) {
-	d.mu.Lock()
-	known := d.issuers[a.key()]
-	d.mu.Unlock()
-	now := d.Now()
-	unknownKid := false
+	known, now := d.known(a), d.Now()
+	extra := false
 	switch {
 	case known == nil:
-	case known.err != nil && within(now, known.triedAt, cmp.Or(d.NegativeTTL, DefaultNegativeTTL)):
+	case known.resting(now):
 		return d.answer(known, now)
 	case known.fetchedAt.IsZero() || !within(now, known.fetchedAt, cmp.Or(d.TTL, DefaultTTL)):
-	case kid == "" || known.has(kid) || within(now, known.forKid, cmp.Or(d.Refetch, DefaultRefetch)):
+	case kid == "" || known.has(kid) || within(now, known.extraAt, cmp.Or(d.Refetch, DefaultRefetch)):
 		return known.Published, nil
 	default:
-		unknownKid = true
+		extra = true
 	}
-	// A caller that goes away must not fail those who wait for the same answer.
-	result := d.flight.DoChan(a.key(), func() (any, error) {
-		return d.renew(context.WithoutCancel(ctx), a, unknownKid), nil
-	})
-	select {
-	case <-ctx.Done():
-		return Published{}, fault.Wrap(fault.Unavailable, "discover "+evidence.Clip(a.issuer), ctx.Err())
-	case got := <-result:
-		return d.answer(got.Val.(*published), d.Now())
+	fresh, err := d.share(ctx, a, known, extra)
+	if err != nil {
+		return Published{}, err
 	}
+	return d.answer(fresh, d.Now())
 }
 
-// Reset forgets every issuer.
-func (d *Discovery) Reset() {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.issuers = nil
-	d.resets++
-}
-
-// within reports that at lies in the past of now, less than span ago. A clock that was set back makes
-// everything old.
-func within(now, at time.Time, span time.Duration) bool {
-	age := now.Sub(at)
-	return age >= 0 && age < span
-}
-
-func (p *published) has(kid string) bool {
-	for _, k := range p.Keys {
-		if k.ID == kid {
-			return true
-		}
+// again gives the keys if they are others than failed, and reads them anew for that when it is time.
+func (d *Discovery) again(ctx context.Context, a asked, failed []PublicKey) (Published, bool) {
+	known, now := d.known(a), d.Now()
+	switch {
+	case known == nil:
+		return Published{}, false
+	case !same(known.Keys, failed): // somebody else was faster
+		return known.Published, true
+	case known.resting(now) || within(now, known.triedAt, cmp.Or(d.Refetch, DefaultRefetch)): // perhaps for this very token
+		return Published{}, false
 	}
-	return false
+	fresh, err := d.share(ctx, a, known, true)
+	if err != nil || fresh.err != nil {
+		return Published{}, false
+	}
+	return fresh.Published, !same(fresh.Keys, failed)
+}
+
+// same reports that two slices are one, as keys of one fetch are: what is published is never written to.
+func same(a, b []PublicKey) bool {
+	return len(a) == len(b) && (len(a) == 0 || &a[0] == &b[0])
 }
 
 // answer gives the keys, or stale ones in place of a failure.
@@ -164,10 +193,31 @@ func (d *Discovery) answer(p *published, now time.Time) (Published, error) {
 	if p.err != nil && !within(now, p.fetchedAt, cmp.Or(d.Stale, DefaultStale)) {
 		return Published{}, p.err
 	}
-	return p.Published, nil
+	out := p.Published
+	out.Stale = p.err
+	return out, nil
 }
 
-func (d *Discovery) renew(ctx context.Context, a asked, forKid bool) *published {
+// share reads the issuer's documents, or waits for who is doing so. Known is what the caller saw: who comes
+// when it has been replaced already takes that. A caller that goes away must not fail those who wait for
+// the same answer.
+func (d *Discovery) share(ctx context.Context, a asked, known *published, extra bool) (*published, error) {
+	result := d.flight.DoChan(a.key(), func() (any, error) {
+		if now := d.known(a); now != nil && now != known {
+			return now, nil
+		}
+		return d.renew(context.WithoutCancel(ctx), a, extra), nil
+	})
+	select {
+	case <-ctx.Done():
+		return nil, fault.Wrap(fault.Unavailable, "discover "+evidence.Clip(a.issuer), ctx.Err())
+	case got := <-result:
+		return got.Val.(*published), nil
+	}
+}
+
+// renew reads the issuer's documents and keeps what came of it.
+func (d *Discovery) renew(ctx context.Context, a asked, extra bool) *published {
 	ctx, cancel := context.WithTimeout(ctx, cmp.Or(d.Timeout, DefaultTimeout))
 	defer cancel()
 	d.mu.Lock()
@@ -177,141 +227,37 @@ func (d *Discovery) renew(ctx context.Context, a asked, forKid bool) *published 
 	now := d.Now()
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	fresh := &published{Published: got, fetchedAt: now, triedAt: now, err: err}
-	if before := d.issuers[a.key()]; before != nil {
-		fresh.forKid = before.forKid
-		if err != nil {
-			fresh.Published, fresh.fetchedAt = before.Published, before.fetchedAt
-		}
-	} else if err != nil {
-		fresh.fetchedAt = time.Time{}
+	fresh := &published{Published: got, fetchedAt: now, triedAt: now}
+	before := d.cache.get(a.key())
+	if before != nil {
+		fresh.extraAt = before.extraAt
 	}
-	if forKid {
-		fresh.forKid = now
+	if extra {
+		fresh.extraAt = now
+	}
+	if err != nil {
+		fresh.fail(before, err, d.backOff())
 	}
 	if resets == d.resets {
-		d.makeRoom(a.key())
-		d.issuers[a.key()] = fresh
+		d.cache.put(a.key(), fresh, cmp.Or(d.MaxIssuers, DefaultMaxIssuers))
 	}
 	return fresh
 }
 
-// makeRoom drops the issuer that was tried longest ago when the cache is full.
-func (d *Discovery) makeRoom(key string) {
-	if d.issuers == nil {
-		d.issuers = map[string]*published{}
-	}
-	if _, there := d.issuers[key]; there || len(d.issuers) < cmp.Or(d.MaxIssuers, DefaultMaxIssuers) {
-		return
-	}
-	oldest := ""
-	for name, p := range d.issuers {
-		if oldest == "" || p.triedAt.Before(d.issuers[oldest].triedAt) {
-			oldest = name
-		}
-	}
-	delete(d.issuers, oldest)
+func (d *Discovery) backOff() backOff {
+	return backOff{cmp.Or(d.NegativeTTL, DefaultNegativeTTL), cmp.Or(d.MaxNegativeTTL, DefaultMaxNegativeTTL)}
 }
 
-func (d *Discovery) fetch(ctx context.Context, a asked) (Published, error) {
-	issuer, out := a.issuer, Published{}
-	fail := func(reason string, err error) (Published, error) {
-		return Published{}, &fault.Fault{Kind: fault.Unavailable, Op: "discover " + evidence.Clip(issuer), Reason: reason, Err: err}
-	}
-	if why := d.refuse(issuer); why != "" {
-		return fail("issuer: "+why, nil)
-	}
-	if strings.ContainsRune(issuer, '?') { // OpenID Connect Discovery 1.0 section 3: no query, no fragment
-		return fail("issuer: it has a query", nil)
-	}
-	address := strings.TrimSuffix(issuer, "/") + "/.well-known/openid-configuration"
-	doc, err := d.document(ctx, a, address, &out)
-	if err != nil {
-		return fail("get "+address, err)
-	}
-	if len(doc) > maxDocument {
-		return fail(address+" is too large", nil)
-	}
-	members, _, err := jose.Object(string(doc))
-	if err != nil {
-		return fail("read "+address, err)
-	}
-	config := Claims(members)
-	if got := config.Text("issuer"); got != issuer {
-		return fail("the document's issuer is "+evidence.Clip(got)+": "+evidence.Difference(issuer, got).String(), nil)
-	}
-	jwksURI := config.Text("jwks_uri")
-	if why := d.refuse(jwksURI); why != "" {
-		return fail("jwks_uri: "+why, nil)
-	}
-	if doc, err = d.document(ctx, a, jwksURI, &out); err != nil {
-		return fail("get "+jwksURI, err)
-	}
-	parse := d.Parse
-	if parse == nil {
-		parse = parseKeys
-	}
-	if out.Keys, out.Skipped, err = parse(doc); err != nil {
-		return fail("read "+jwksURI, err)
-	}
-	if len(out.Keys) == 0 {
-		return fail(jwksURI+" has no usable key: "+evidence.Clip(strings.Join(out.Skipped, "; ")), nil)
-	}
-	return out, nil
+func (d *Discovery) known(a asked) *published {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.cache.get(a.key())
 }
 
-// document gets one document, and notes who answered.
-func (d *Discovery) document(ctx context.Context, a asked, address string, out *Published) ([]byte, error) {
-	f, can := d.Fetcher.(PinningFetcher)
-	if !can || !a.pinned {
-		return d.Fetcher.Fetch(ctx, address)
-	}
-	doc, peer, err := f.FetchPinned(ctx, address, a.thumbprints)
-	if err == nil {
-		out.Peers = append(out.Peers, peer)
-	}
-	return doc, err
-}
-
-func parseKeys(doc []byte) (keys []PublicKey, skipped []string, err error) {
-	set, err := jose.ParseKeySet(doc)
-	if err != nil {
-		return nil, nil, err
-	}
-	for _, k := range set.Keys {
-		keys = append(keys, PublicKey(k))
-	}
-	return keys, set.Skipped, nil
-}
-
-// refuse says why an address of an issuer may not be asked, "" when it may.
-func (d *Discovery) refuse(address string) string {
-	if len(address) > maxIssuer {
-		return "it is longer than 2048 bytes"
-	}
-	u, err := url.Parse(address)
-	switch {
-	case address == "":
-		return "it is missing"
-	case err != nil:
-		return "it is not a URL"
-	case u.Host == "" || u.User != nil || u.Fragment != "":
-		return "it is not a plain URL with a host"
-	case u.Scheme == "https":
-		return ""
-	case u.Scheme == "http" && loopback(u.Hostname()):
-		if d.LoopbackHTTP {
-			return ""
-		}
-		return "http is not admitted for loopback addresses"
-	}
-	return "it is not https"
-}
-
-func loopback(host string) bool {
-	if host == "localhost" || strings.HasSuffix(host, ".localhost") { // RFC 6761 section 6.3
-		return true
-	}
-	ip, err := netip.ParseAddr(host)
-	return err == nil && ip.IsLoopback()
+// Reset forgets every issuer.
+func (d *Discovery) Reset() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.cache = cache{}
+	d.resets++
 }

@@ -43,6 +43,13 @@ func TestDiscoveryRefuses(t *testing.T) {
 		"keys that cannot be had":          {issuer: issuer, config: config(issuer, issuer+"/gone"), want: "404"},
 		"keys of no use":                   {issuer: issuer, config: config(issuer, issuer+"/keys"), keys: `{"keys":[{"kty":"oct"}]}`, want: "no usable key"},
 		"keys that are no set":             {issuer: issuer, config: config(issuer, issuer+"/keys"), keys: `[]`, want: "not a JSON object"},
+		"keys with something behind":       {issuer: issuer, config: config(issuer, issuer+"/keys"), keys: `{"keys":[]}x`, want: "text after"},
+		"keys nested too deep":             {issuer: issuer, config: config(issuer, issuer+"/keys"), keys: `{"keys":` + strings.Repeat("[", 99) + strings.Repeat("]", 99) + `}`, want: "nested too deeply"},
+		"keys in UTF-16":                   {issuer: issuer, config: config(issuer, issuer+"/keys"), keys: "\xff\xfe{\x00}\x00", want: "not a JSON object"},
+		"a document of the issuer's port":  {issuer: issuer, config: config("https://issuer.example:443/realm", issuer+"/keys"), want: "the document's issuer is"},
+		"a document of http":               {issuer: issuer, config: config("http"+issuer[5:], issuer+"/keys"), want: "the document's issuer is"},
+		"a document in capitals":           {issuer: issuer, config: config(strings.ToUpper(issuer), issuer+"/keys"), want: "the document's issuer is"},
+		"an empty document":                {issuer: issuer, config: " ", want: "not a JSON object"},
 	} {
 		w := &web{}
 		if c.config != "" {
@@ -72,6 +79,27 @@ func TestDiscoveryFollowsTheIssuersOwnDocuments(t *testing.T) {
 		base := strings.TrimSuffix(iss, "/")
 		if want := []string{base + "/.well-known/openid-configuration", base + "/keys"}; !cmp.Equal(w.asked, want) {
 			t.Errorf("%s: asked %q", iss, w.asked)
+		}
+	}
+}
+
+func TestDiscoveryReadsDocumentsThatAreNotQuiteTidy(t *testing.T) {
+	t.Parallel()
+	for name, change := range map[string]func(doc string) string{
+		"with a byte order mark": func(doc string) string { return "\xef\xbb\xbf" + doc },
+		"with space around":      func(doc string) string { return "\r\n\t " + doc + "\r\n" },
+		"with a member twice, of which the last counts": func(doc string) string {
+			return `{"issuer":"https://other.example","jwks_uri":7,"keys":0,` + doc[1:]
+		},
+	} {
+		w := &web{}
+		w.publish(t, issuer, jwk(t, "k1"))
+		for address, doc := range w.docs {
+			w.docs[address] = change(doc)
+		}
+		d := &token.Discovery{Fetcher: w, Now: newClock().now}
+		if keys, err := d.PublicKeys(t.Context(), issuer, "k1"); err != nil || len(keys) != 1 {
+			t.Errorf("%s: %v, %v", name, keys, err)
 		}
 	}
 }
@@ -123,7 +151,7 @@ func TestDiscoveryCaches(t *testing.T) {
 	if _, err := d.PublicKeys(t.Context(), issuer, "k4"); err == nil {
 		t.Error("a failure was not remembered")
 	}
-	c.advance(token.DefaultNegativeTTL)
+	c.advance(2 * token.DefaultNegativeTTL) // the second failure in a row
 	expect("an issuer that comes back", "k4", 1, "k4")
 	d.Reset()
 	expect("after a reset", "k4", 1, "k4")

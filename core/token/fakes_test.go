@@ -155,13 +155,15 @@ func (w *web) publish(t testing.TB, issuer string, keys ...jose.JWK) {
 	w.set(base+"/keys", string(set))
 }
 
-var rsaKey = sync.OnceValue(func() *rsa.PrivateKey {
+var rsaKey, otherKey = sync.OnceValue(newRSA), sync.OnceValue(newRSA)
+
+func newRSA() *rsa.PrivateKey {
 	k, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
 		panic(err)
 	}
 	return k
-})
+}
 
 func jwk(t testing.TB, kid string) jose.JWK {
 	t.Helper()

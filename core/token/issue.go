@@ -13,7 +13,7 @@ type Issuer struct {
 	Keys      Keys
 	Ring      string
 	Algorithm string    // one of jose.Algorithms that fits the ring's keys
-	Type      string    // typ; "JWS" puts kid first, as the tokens of identity pools do
+	Type      string    // typ; "JWS" puts kid first, as the tokens of identity pools do; "" leaves it out
 	KidFirst  bool      // puts kid first for any typ
 	X5T       bool      // name the key's certificate, too
 	Rand      io.Reader // needed by PS256, PS384 and PS512 only
@@ -48,6 +48,10 @@ func (i *Issuer) header(key Key) (jose.Header, error) {
 		return nil, fault.New(fault.Internal, "issue token of ring "+i.Ring, "key "+key.ID+" has no certificate to name")
 	case i.X5T:
 		return jose.Header{typ, alg, {Name: "x5t", Value: jose.Thumbprint(key.Certificate.Raw)}, kid}, nil
+	case i.Type == "" && i.KidFirst:
+		return jose.Header{kid, alg}, nil
+	case i.Type == "":
+		return jose.Header{alg, kid}, nil
 	case i.KidFirst || i.Type == "JWS":
 		return jose.Header{kid, typ, alg}, nil
 	}

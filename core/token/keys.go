@@ -63,6 +63,15 @@ type KeySource interface {
 	PublicKeys(ctx context.Context, issuer, kid string) ([]PublicKey, error)
 }
 
+// Renewer is a KeySource over what others publish.
+type Renewer interface {
+	// RenewedKeys gives the keys if they were read anew since failed was given. It may read them itself, at a
+	// bounded rate: an issuer can put another key in the place of one, under the same kid.
+	RenewedKeys(ctx context.Context, issuer string, failed []PublicKey) (keys []PublicKey, renewed bool)
+	// Remarks says what is to be known of the keys that were given: see Published.Remarks.
+	Remarks(issuer string) string
+}
+
 // Fetcher gets a document over https; the one way out of the core. It enforces time and size limits,
 // follows no redirect to another host and applies the address policy.
 type Fetcher interface {
@@ -96,3 +105,17 @@ func (u *UnknownPeer) Error() string {
 
 // Unwrap gives the reason.
 func (u *UnknownPeer) Unwrap() error { return u.Err }
+
+// NotNow is the failure of a fetch whose peer said how long to leave it alone (Retry-After, RFC 9110
+// section 10.2.3).
+type NotNow struct {
+	After time.Duration
+	Err   error
+}
+
+func (n *NotNow) Error() string {
+	return n.Err.Error() + ", and asks to be left alone for " + n.After.String()
+}
+
+// Unwrap gives the failure itself.
+func (n *NotNow) Unwrap() error { return n.Err }

@@ -24,6 +24,9 @@ const (
 	CheckIssuedAt  = "issued at"
 )
 
+// ReadAnew begins the note of keys that were read once more for a token.
+const ReadAnew = "read anew, as those known before did not verify the signature; "
+
 // Report is every check made of a token itself, passed or not.
 type Report struct {
 	Checks evidence.Checks `json:"checks"`
@@ -141,6 +144,21 @@ func (v *Verifier) Proof(ctx context.Context, p Presented, issuer, why string) e
 		keys.Note = evidence.Clip(err.Error())
 		return append(evidence.Checks{keys}, skipped("the issuer's keys could not be had", key, sig)...)
 	}
+	checks := v.prove(p, published, keys, key, sig)
+	if source, others := v.Source.(Renewer); others {
+		anew := ""
+		if !checks.OK() {
+			if renewed, did := source.RenewedKeys(ctx, issuer, published); did {
+				checks, anew = v.prove(p, renewed, keys, key, sig), ReadAnew
+			}
+		}
+		checks[0].Note = anew + source.Remarks(issuer)
+	}
+	return checks
+}
+
+// prove fills in the checks of a signature with the keys that the issuer has.
+func (v *Verifier) prove(p Presented, published []PublicKey, keys, key, sig evidence.Check) evidence.Checks {
 	keys.OK = true
 	for _, k := range published[:min(len(published), evidence.MaxValues)] {
 		keys.Got = append(keys.Got, evidence.Clip(k.ID))

@@ -26,6 +26,7 @@ type provider struct {
 	builtIn               bool // takes any audience: the role's trust policy has to say which
 	thumbprints           []string
 	keys                  func(ctx context.Context, kid string) (token.Published, error)
+	renewed               func(ctx context.Context, failed []token.PublicKey) (token.Published, bool) // nil: keys does that itself
 }
 
 // provider finds who an account takes the token's issuer for.
@@ -86,6 +87,9 @@ func (x *examination) find(ctx context.Context, account, iss string) (from provi
 	}
 	from.keys = func(ctx context.Context, kid string) (token.Published, error) {
 		return v.Keys.PinnedKeys(ctx, from.issuer, kid, from.thumbprints)
+	}
+	from.renewed = func(ctx context.Context, failed []token.PublicKey) (token.Published, bool) {
+		return v.Keys.RenewedPinnedKeys(ctx, from.issuer, failed, from.thumbprints)
 	}
 	return from, note, nil
 }

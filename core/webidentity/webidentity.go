@@ -33,6 +33,8 @@ var Algorithms = []string{jose.RS256, jose.RS384, jose.RS512, jose.ES256, jose.E
 // with ParseKeys for its Parse.
 type Keys interface {
 	PinnedKeys(ctx context.Context, issuer, kid string, thumbprints []string) (token.Published, error)
+	// RenewedPinnedKeys gives the keys if they were read anew since failed was given: see token.Renewer.
+	RenewedPinnedKeys(ctx context.Context, issuer string, failed []token.PublicKey, thumbprints []string) (published token.Published, renewed bool)
 }
 
 // Verifier verifies tokens for accounts.
@@ -197,30 +199,46 @@ func (x *examination) prove(ctx context.Context, from provider) (bool, error) {
 		x.refuse(KeysUnavailable)
 		return false, nil
 	}
+	proof := x.signature(kid, published, keys, key, sig)
+	if !proof.checks.OK() && from.renewed != nil {
+		if again, others := from.renewed(ctx, published.Keys); others {
+			keys.Note = token.ReadAnew
+			proof = x.signature(kid, again, keys, key, sig)
+		}
+	}
+	x.Provider = append(x.Provider, proof.checks...)
+	if proof.reason != "" {
+		x.refuse(proof.reason, kid)
+	}
+	return proof.reason == "", nil
+}
+
+// proof is what became of a signature.
+type proof struct {
+	checks evidence.Checks
+	reason Reason
+}
+
+// signature checks the signature with the keys that the issuer has, filling in the checks of it.
+func (x *examination) signature(kid string, published token.Published, keys, key, sig evidence.Check) proof {
 	keys.OK = true
 	for _, k := range published.Keys[:min(len(published.Keys), evidence.MaxValues)] {
 		keys.Got = append(keys.Got, evidence.Clip(k.ID))
 	}
-	for _, why := range published.Skipped[:min(len(published.Skipped), 5)] {
-		keys.Note += "not used: " + evidence.ClipTo(why, 128) + "; "
-	}
+	keys.Note += published.Remarks()
 	key.Want = keys.Got
 	public, why := choose(kid, published.Keys)
 	if key.OK, key.Note = public != nil, why; !key.OK {
-		x.Provider = append(x.Provider, keys, key)
-		skip("there is no key to check it with", sig)
-		x.refuse(KeyUnknown, kid)
-		return false, nil
+		sig.Skipped, sig.Note = true, "there is no key to check it with"
+		return proof{evidence.Checks{keys, key, sig}, KeyUnknown}
 	}
 	sig.Want = []string{evidence.Clip(public.ID) + " (" + jose.KeyKind(public.Key) + ")"}
 	if err := jose.Verify(x.p.Parsed, public.Key, Algorithms); err != nil {
 		sig.Note = err.Error()
-		x.refuse(SignatureInvalid, kid)
-	} else {
-		sig.OK = true
+		return proof{evidence.Checks{keys, key, sig}, SignatureInvalid}
 	}
-	x.Provider = append(x.Provider, keys, key, sig)
-	return sig.OK, nil
+	sig.OK = true
+	return proof{evidence.Checks{keys, key, sig}, ""}
 }
 
 // peers notes who answered for the issuer, and by what they were known.

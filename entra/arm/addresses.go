@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"net/netip"
 	"regexp"
-	"strings"
 )
 
 // networkName is the rule of Microsoft.Network for names (Microsoft Learn, "Naming rules and restrictions").
@@ -15,18 +14,6 @@ func validNetworkName(name string, max int) error {
 		return nil
 	}
 	return errorf(400, "InvalidResourceName", "Resource name %s is invalid. The name can be up to %d characters long. It must begin with a word character, and it must end with a word character or with '_'. The name may contain word characters or '.', '-', '_'.", name, max)
-}
-
-// region checks what ARM itself checks of a resource before its provider sees it.
-func (in *networkIn) region() (string, error) {
-	if in.Location == nil || *in.Location == "" {
-		return "", errorf(400, "LocationRequired", "The location property is required for this definition.")
-	}
-	loc, ok := locationOf(*in.Location)
-	if !ok {
-		return "", errorf(400, "LocationNotAvailableForResourceType", "The provided location '%s' is not available for resource type '%s'. List of available regions for the resource type is '%s'.", *in.Location, networkType, strings.Join(locationNames(), ","))
-	}
-	return loc, validTags(in.Tags)
 }
 
 // network validates a request and turns it into what is stored. Subnets that are not sent stay.

@@ -1,5 +1,6 @@
 // Package arm serves a subset of Azure Resource Manager: cloud metadata, tenants, subscriptions and
-// locations, resource providers, resource groups, virtual networks, role definitions and assignments.
+// locations, resource providers, resource groups, virtual networks, managed identities with their federated
+// credentials, role definitions and assignments.
 //
 // It owns ARM's paths, API versions, error bodies and headers, bearer authentication with its
 // challenges, and role-based access control: every call but the metadata is decided by a pure function
@@ -36,7 +37,10 @@ type Service struct {
 	Roles         directory.Roles
 	Principals    directory.Principals
 	Users         directory.Users
-	Tokens        Verifier // over our own rings, whatever the issuer
+	Identities    directory.ManagedIdentities    // user-assigned ones; reading and deleting them is Resources'
+	Federated     directory.FederatedCredentials // those of user-assigned identities
+	Machines      directory.Machines             // which resource has which system-assigned identity
+	Tokens        Verifier                       // over our own rings, whatever the issuer
 	Audit         audit.Recorder
 
 	V1Issuer  func(tenant string) string // https://sts.windows.net/TENANT/
@@ -116,6 +120,17 @@ func (s *Service) routes() []rest.Route {
 		rest.Do("GET /item/microsoft.network/virtualnetworks/subnets", 200, s.getSubnet),
 		rest.Do("PUT /item/microsoft.network/virtualnetworks/subnets", 200, s.putSubnet),
 		rest.Do("DELETE /item/microsoft.network/virtualnetworks/subnets", 200, s.deleteSubnet),
+
+		rest.Do("GET /list/microsoft.managedidentity/userassignedidentities", 200, s.listIdentities),
+		rest.Do("GET /item/microsoft.managedidentity/userassignedidentities", 200, s.getIdentity),
+		rest.Do("PUT /item/microsoft.managedidentity/userassignedidentities", 200, s.putIdentity),
+		rest.Do("PATCH /item/microsoft.managedidentity/userassignedidentities", 200, s.patchIdentity),
+		rest.Do("DELETE /item/microsoft.managedidentity/userassignedidentities", 200, s.deleteIdentity),
+		rest.Do("GET /list/microsoft.managedidentity/userassignedidentities/federatedidentitycredentials", 200, s.listCredentials),
+		rest.Do("GET /item/microsoft.managedidentity/userassignedidentities/federatedidentitycredentials", 200, s.getCredential),
+		rest.Do("PUT /item/microsoft.managedidentity/userassignedidentities/federatedidentitycredentials", 200, s.putCredential),
+		rest.Do("DELETE /item/microsoft.managedidentity/userassignedidentities/federatedidentitycredentials", 200, s.deleteCredential),
+		rest.Do("GET /item/microsoft.managedidentity/identities", 200, s.getSystemIdentity),
 
 		rest.Do("GET /list/microsoft.authorization/roledefinitions", 200, s.listRoleDefinitions),
 		rest.Do("GET /item/microsoft.authorization/roledefinitions", 200, s.getRoleDefinition),

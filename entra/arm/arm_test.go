@@ -100,6 +100,7 @@ func newTwin(t *testing.T) *twin {
 	clock := func() time.Time { return now }
 	s := &Service{
 		Tenants: st.Tenants, Subscriptions: st.Subscriptions, Resources: st.Resources, Roles: st.Roles, Principals: st.Principals, Users: st.Users,
+		Identities: st.ManagedIdentities, Federated: st.FederatedCredentials, Machines: st.Machines,
 		Tokens:   &token.Verifier{Source: token.Local{Keys: makeKey(), Ring: "entra"}, Algorithms: []string{"RS256"}, Leeway: 5 * time.Minute, Now: clock},
 		Audit:    rec,
 		V1Issuer: func(t string) string { return "https://sts.windows.net/" + t + "/" },

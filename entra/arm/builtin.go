@@ -35,6 +35,17 @@ var builtins = []directory.RoleDefinition{
 		[]string{"Microsoft.Authorization/*/read", "Microsoft.Insights/alertRules/*", "Microsoft.Network/*",
 			"Microsoft.ResourceHealth/availabilityStatuses/read", "Microsoft.Resources/deployments/*",
 			"Microsoft.Resources/subscriptions/resourceGroups/read", "Microsoft.Support/*"}),
+	builtin("e40ec5ca-96e0-45a2-b4ff-59039f2c2b59", "Managed Identity Contributor",
+		"Create, Read, Update, and Delete User Assigned Identity",
+		[]string{identityType + "/read", identityType + "/write", identityType + "/delete",
+			credentialType + "/read", credentialType + "/write", credentialType + "/delete", identityType + "/revokeTokens/action",
+			"Microsoft.Authorization/*/read", "Microsoft.Insights/alertRules/*", "Microsoft.Resources/subscriptions/resourceGroups/read",
+			"Microsoft.Resources/deployments/*", "Microsoft.Support/*"}),
+	builtin("f1a07417-d97a-45cb-824c-7a7467783830", "Managed Identity Operator",
+		"Read and Assign User Assigned Identity",
+		[]string{identityType + "/*/read", identityType + "/*/assign/action",
+			"Microsoft.Authorization/*/read", "Microsoft.Insights/alertRules/*", "Microsoft.Resources/subscriptions/resourceGroups/read",
+			"Microsoft.Resources/deployments/*", "Microsoft.Support/*"}),
 }
 
 func builtin(id, name, description string, actions []string, notActions ...string) directory.RoleDefinition {

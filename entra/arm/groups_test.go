@@ -33,7 +33,8 @@ func TestLocationsAndProviders(t *testing.T) {
 	tw := newTwin(t)
 	tw.as(ownerID, "GET", sub("/locations")+v2020, "").want(200).is("value.0.name", "eastus", "value.0.displayName", "East US", "value.0.regionalDisplayName", "(US) East US",
 		"value.0.metadata.regionType", "Physical", "value.0.id", sub("/locations/eastus"))
-	tw.as(ownerID, "GET", sub("/providers")+v2021, "").want(200).is("value.1.namespace", "Microsoft.Network", "value.1.registrationState", "Registered", "value.1.id", sub("/providers/Microsoft.Network"))
+	tw.as(ownerID, "GET", sub("/providers")+v2021, "").want(200).is("value.2.namespace", "Microsoft.Network", "value.2.registrationState", "Registered", "value.2.id", sub("/providers/Microsoft.Network"),
+		"value.1.namespace", "Microsoft.ManagedIdentity", "value.1.resourceTypes.1.resourceType", "userAssignedIdentities", "value.1.registrationPolicy", "RegistrationRequired")
 	tw.as(ownerID, "GET", sub("/providers/microsoft.network")+v2021, "").want(200).is("namespace", "Microsoft.Network", "resourceTypes.0.resourceType", "virtualNetworks", "resourceTypes.0.apiVersions.0", networkVersions[0])
 	tw.as(ownerID, "POST", sub("/providers/microsoft.network/register")+v2021, "").want(200).is("registrationState", "Registered")
 	tw.as(ownerID, "GET", sub("/providers/Microsoft.Nothing")+v2021, "").fails(404, "InvalidResourceNamespace", "The resource namespace 'Microsoft.Nothing' is invalid.")

@@ -116,33 +116,16 @@ func says(raw json.RawMessage) bool {
 	return true
 }
 
-// network finds the virtual network of the call, with ARM's errors for it and its group.
-func (s *Service) network(ctx context.Context, t target) (directory.Resource, error) {
-	id := resourceID("/subscriptions/"+t.Subscription+"/resourceGroups/"+t.Group, networkNamespace, t.Types[:1], t.Names[:1])
-	r, err := s.Resources.Resource(ctx, id)
-	if !errors.Is(err, fault.NotFound) {
-		return r, err
-	}
-	if _, err := s.group(ctx, t.Subscription, t.Group); err != nil {
-		return r, err
-	}
-	return r, errResourceNotFound(networkType+"/"+t.Names[0], t.Group)
-}
-
-// readNetwork is network with the body decoded.
+// readNetwork finds the virtual network of the call and decodes its body.
 func (s *Service) readNetwork(ctx context.Context, t target) (r directory.Resource, n network, err error) {
-	if r, err = s.network(ctx, t); err == nil {
+	if r, err = s.resource(ctx, t); err == nil {
 		err = decodeBody(r, &n)
 	}
 	return r, n, err
 }
 
-func errResourceNotFound(name, group string) *Error {
-	return errorf(404, "ResourceNotFound", "The Resource '%s' under resource group '%s' was not found. For more details please go to https://aka.ms/ARMResourceNotFoundFix", name, group)
-}
-
 func (s *Service) getNetwork(ctx context.Context, _ *struct{}) (*networkView, error) {
-	r, err := s.network(ctx, callOf(ctx).target)
+	r, err := s.resource(ctx, callOf(ctx).target)
 	if err != nil {
 		return nil, err
 	}
@@ -150,29 +133,7 @@ func (s *Service) getNetwork(ctx context.Context, _ *struct{}) (*networkView, er
 }
 
 func (s *Service) listNetworks(ctx context.Context, in *paging) (*list[*networkView], error) {
-	t := callOf(ctx).target
-	if t.Group != "" {
-		if _, err := s.group(ctx, t.Subscription, t.Group); err != nil {
-			return nil, err
-		}
-	}
-	if _, err := onlyTerms(in.Filter); err != nil {
-		return nil, err
-	}
-	all := func(directory.Resource) bool { return true }
-	rs, next, err := s.page(ctx, in, t.Scope+"/providers/"+networkType, t.Scope, []string{networkType}, all)
-	if err != nil {
-		return nil, err
-	}
-	out := &list[*networkView]{Value: []*networkView{}, NextLink: next}
-	for _, r := range rs {
-		v, err := viewNetwork(r, 200)
-		if err != nil {
-			return nil, err
-		}
-		out.Value = append(out.Value, v)
-	}
-	return out, nil
+	return listItems(ctx, s, in, viewNetwork)
 }
 
 type conditions struct {
@@ -202,12 +163,11 @@ func (s *Service) putNetwork(ctx context.Context, in *struct {
 	Body        networkIn `body:""`
 }) (*networkView, error) {
 	t := callOf(ctx).target
-	loc, err := in.Body.region()
+	loc, err := regionOf(networkType, in.Body.Location, in.Body.Tags)
 	if err != nil {
 		return nil, err
 	}
-	g, err := s.group(ctx, t.Subscription, t.Group)
-	if err != nil {
+	if _, err := s.group(ctx, t.Subscription, t.Group); err != nil {
 		return nil, err
 	}
 	id := t.ID()
@@ -226,7 +186,7 @@ func (s *Service) putNetwork(ctx context.Context, in *struct {
 			return nil, err
 		}
 		if old.Location != loc {
-			return nil, errorf(409, "InvalidResourceLocation", "The resource '%s' already exists in location '%s' in resource group '%s'. A resource with the same name cannot be created in location '%s'. Please select a new resource name.", old.Name, old.Location, g.Name, loc)
+			return nil, errLocation(old, loc)
 		}
 	}
 	current := ""
@@ -285,22 +245,5 @@ func (s *Service) patchNetwork(ctx context.Context, in *struct {
 // deleteNetwork removes a network and the role assignments on it: 200, or 204 if there was none. ARM
 // would answer 202 and let the client poll; a finished deletion may answer 200 at once.
 func (s *Service) deleteNetwork(ctx context.Context, _ *struct{}) (*rest.Empty, error) {
-	t := callOf(ctx).target
-	if _, err := s.group(ctx, t.Subscription, t.Group); err != nil {
-		return nil, err
-	}
-	r, err := s.Resources.Resource(ctx, t.ID())
-	if errors.Is(err, fault.NotFound) {
-		return &rest.Empty{Code: http.StatusNoContent}, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	if err := s.deleteAssignmentsBelow(ctx, r.ID); err != nil {
-		return nil, err
-	}
-	if err := s.Resources.DeleteResource(ctx, r.ID); err != nil && !errors.Is(err, fault.NotFound) {
-		return nil, err
-	}
-	return &rest.Empty{Code: http.StatusOK}, nil
+	return s.deleteItem(ctx)
 }

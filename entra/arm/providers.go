@@ -11,9 +11,12 @@ import (
 
 const (
 	authorizationNamespace = "Microsoft.Authorization"
+	identityNamespace      = "Microsoft.ManagedIdentity"
 	networkNamespace       = "Microsoft.Network"
 	resourcesNamespace     = "Microsoft.Resources"
 	groupType              = "Microsoft.Resources/resourceGroups"
+	identityType           = "Microsoft.ManagedIdentity/userAssignedIdentities"
+	credentialType         = "Microsoft.ManagedIdentity/userAssignedIdentities/federatedIdentityCredentials"
 	networkType            = "Microsoft.Network/virtualNetworks"
 	subnetType             = "Microsoft.Network/virtualNetworks/subnets"
 )
@@ -46,7 +49,10 @@ var (
 		2016-07-01 2017-05-01 2017-09-01 2017-10-01-preview 2018-01-01-preview 2018-05-01-preview 2018-07-01 2018-09-01-preview
 		2019-04-01-preview 2020-03-01-preview 2020-04-01-preview 2020-08-01-preview 2020-10-01-preview 2021-04-01-preview
 		2022-01-01-preview 2022-04-01 2022-05-01-preview 2023-04-01-preview`)
-	networkVersions = versions(`2015-05-01-preview 2015-06-15 2016-03-30 2016-06-01 2016-07-01 2016-08-01 2016-09-01 2016-10-01
+	identityVersions = versions(`2015-08-31-preview 2018-11-30 2021-09-30-preview 2022-01-31-preview 2023-01-31 2023-07-31-preview
+		2024-11-30 2025-01-31-preview 2025-05-31-preview 2026-04-30`)
+	credentialVersions = identityVersions[:slices.Index(identityVersions, "2022-01-31-preview")+1] // newest first
+	networkVersions    = versions(`2015-05-01-preview 2015-06-15 2016-03-30 2016-06-01 2016-07-01 2016-08-01 2016-09-01 2016-10-01
 		2016-11-01 2016-12-01 2017-03-01 2017-04-01 2017-06-01 2017-08-01 2017-09-01 2017-10-01 2017-11-01 2018-01-01 2018-02-01
 		2018-03-01 2018-04-01 2018-05-01 2018-06-01 2018-07-01 2018-08-01 2018-10-01 2018-11-01 2018-12-01 2019-02-01 2019-04-01
 		2019-06-01 2019-07-01 2019-08-01 2019-09-01 2019-11-01 2019-12-01 2020-01-01 2020-03-01 2020-04-01 2020-05-01 2020-06-01
@@ -67,6 +73,11 @@ var (
 			{Name: "permissions", Versions: authorizationVersions},
 			{Name: "roleAssignments", Versions: authorizationVersions},
 			{Name: "roleDefinitions", Versions: authorizationVersions},
+		}},
+		{identityNamespace, []typeSpec{
+			{Name: "identities", Versions: identityVersions},
+			{Name: "userAssignedIdentities", Versions: identityVersions, Scopes: groupScope, Regional: true},
+			{Name: "userAssignedIdentities/federatedIdentityCredentials", Versions: credentialVersions, Scopes: groupScope},
 		}},
 		{networkNamespace, []typeSpec{
 			{Name: "virtualNetworks", Versions: networkVersions, Scopes: groupScope, Regional: true},
@@ -212,7 +223,7 @@ func viewProvider(subscription string, ns namespaceSpec) providerView {
 		v.ID = "/subscriptions/" + subscription + v.ID
 		v.RegistrationState = "Registered"
 	}
-	if ns.Name == networkNamespace {
+	if ns.Name == networkNamespace || ns.Name == identityNamespace {
 		v.RegistrationPolicy = "RegistrationRequired"
 	}
 	for _, t := range ns.Types {

@@ -118,8 +118,21 @@ func matching(patterns []string, action string) []string {
 	return out
 }
 
-// matches matches greedily from the left: without "?" the first place that a piece fits is as good as any.
+// matches compares a pattern with an action. A "*" that is a whole segment stands for no segment too: the
+// only operation that userAssignedIdentities/*/assign/action of the built-in Managed Identity Operator can
+// mean is userAssignedIdentities/assign/action.
 func matches(pattern, text string) bool {
+	if strings.Contains(pattern, "/*/") {
+		// With every slash twice, but once beside such a "*", "a/*/b" fits "a//b" as well as "a//x//b".
+		text = strings.ReplaceAll(text, "/", "//")
+		pattern = strings.ReplaceAll(pattern, "/", "//")
+		pattern = strings.ReplaceAll(strings.ReplaceAll(pattern, "//*//", "/*//"), "/*//", "/*/")
+	}
+	return glob(pattern, text)
+}
+
+// glob matches greedily from the left: without "?" the first place that a piece fits is as good as any.
+func glob(pattern, text string) bool {
 	pieces := strings.Split(pattern, "*")
 	if len(pieces) == 1 {
 		return pattern == text

@@ -121,7 +121,7 @@ func TestPatternsMatchWithWildcards(t *testing.T) {
 		pattern, action string
 		want            bool
 	}{
-		{"*", "a/b/read", true}, {"*/read", "a/b/read", true}, {"*/read", "read", false}, {"a/*/read", "a/b/c/read", true}, {"a/*/read", "a/read", false},
+		{"*", "a/b/read", true}, {"*/read", "a/b/read", true}, {"*/read", "read", false}, {"a/*/read", "a/b/c/read", true}, {"a/*/read", "a/read", true}, {"a/*/read", "ab/read", false}, {"a/*/read", "a/bread", false}, {"a/*/b/*/c", "a/b/c", true}, {"a/*/b/*/c", "a/xb/c", false}, {"a/*/*/c", "a/b/c", true}, {"*/a/*/c", "x/a/c", true}, {"*/a/*/c", "x/ba/c", false},
 		{"a/b/read", "a/b/read", true}, {"a/b/read", "a/b/reads", false}, {"a/*/b/*/c", "a/x/b/y/c", true}, {"a/*/b/*/c", "a/x/c/y/b", false},
 		{"a*a", "a", false}, {"a*a", "aa", true}, {"**", "x", true}, {"", "x", false}, {"*b*b*", "ab", false}, {"*b*b*", "abb", true},
 	} {

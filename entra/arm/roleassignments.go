@@ -300,11 +300,11 @@ func (s *Service) existing(ctx context.Context, c *call) (string, error) {
 		return g.ID, err
 	case is(t.ID(), rootGroup(c.caller.TenantID)):
 		return rootGroup(c.caller.TenantID), nil
-	case t.Kind == "/item/"+lower(networkType):
-		r, err := s.network(ctx, t)
+	case t.Kind == "/item/"+lower(networkType), t.Kind == "/item/"+lower(identityType):
+		r, err := s.resource(ctx, t)
 		return r.ID, err
 	case t.Kind == "/item/"+lower(subnetType):
-		r, err := s.network(ctx, t)
+		r, err := s.resource(ctx, t)
 		if err != nil {
 			return "", err
 		}

@@ -20,7 +20,7 @@ func TestBuiltInRoles(t *testing.T) {
 		"value.0.id", sub(definitions+"/"+reader), "value.0.type", "Microsoft.Authorization/roleDefinitions", "value.0.properties.roleName", "Reader", "value.0.properties.type", "BuiltInRole",
 		"value.0.properties.assignableScopes", `["/"]`, "value.0.properties.permissions", `[{"actions":["*/read"],"dataActions":[],"notActions":[],"notDataActions":[]}]`)
 	tw.as(ownerID, "GET", sub(definitions)+vAuth+q("type eq 'CustomRole'"), "").want(200).is("value", "[]")
-	tw.as(ownerID, "GET", sub(definitions)+vAuth+q("atScopeAndBelow()"), "").want(200).is("value.5.name", "f58310d9-a9f6-439a-9e8d-f62e7b41a168", "value.6", "none")
+	tw.as(ownerID, "GET", sub(definitions)+vAuth+q("atScopeAndBelow()"), "").want(200).is("value.5.name", "e40ec5ca-96e0-45a2-b4ff-59039f2c2b59", "value.6.name", "f1a07417-d97a-45cb-824c-7a7467783830", "value.7.name", "f58310d9-a9f6-439a-9e8d-f62e7b41a168", "value.8", "none")
 	tw.as(ownerID, "GET", sub(definitions)+vAuth+q("startswith(roleName,'R')"), "").fails(400, "InvalidFilterInQueryString", "")
 	tw.as(guestID, "GET", definitions+vAuth+q("roleName eq 'Owner'"), "").want(200).is("value.0.id", definitions+"/"+owner)
 	tw.as(guestID, "GET", definitions+"/"+owner+vAuth, "").want(200).is("properties.roleName", "Owner")

@@ -136,7 +136,7 @@ func (n network) find(name string) int {
 }
 
 func (s *Service) listSubnets(ctx context.Context, _ *struct{}) (*list[subnetView], error) {
-	r, err := s.network(ctx, callOf(ctx).target)
+	r, err := s.resource(ctx, callOf(ctx).target)
 	if err != nil {
 		return nil, err
 	}

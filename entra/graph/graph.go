@@ -1,5 +1,6 @@
 // Package graph serves Microsoft Graph's directory part at /v1.0 and /beta: applications, service
 // principals, federated identity credentials, app role assignments, owners, users, organization, domains.
+// Service principals of managed identities are read and granted roles here; Azure makes and removes them.
 //
 // It owns the bearer check of a call, Graph's permissions by the token's roles, the shape of resources,
 // OData answers and paging, Graph's error texts, and the rules of what may be written. Tokens are verified

@@ -138,9 +138,20 @@ func (s *Service) permitted(ctx context.Context, c *call, kind, key string, n ne
 // attempts bounds how often a change is tried again when another one came first.
 const attempts = 8
 
-// change reads an object, lets edit change it and writes it back, again if somebody else wrote in
-// between. edit may be called several times and must depend on nothing it changed before.
+// change is rewrite for what Azure does not manage: of a managed identity's service principal neither owners
+// nor credentials can be changed here.
 func (s *Service) change(ctx context.Context, c *call, kind, key string, edit func(o object) error) (object, error) {
+	return s.rewrite(ctx, c, kind, key, func(o object) error {
+		if err := s.unmanaged(ctx, c, o); err != nil {
+			return err
+		}
+		return edit(o)
+	})
+}
+
+// rewrite reads an object, lets edit change it and writes it back, again if somebody else wrote in
+// between. edit may be called several times and must depend on nothing it changed before.
+func (s *Service) rewrite(ctx context.Context, c *call, kind, key string, edit func(o object) error) (object, error) {
 	for range attempts {
 		o, err := s.permitted(ctx, c, kind, key, writeApplications)
 		if err != nil {

@@ -73,6 +73,11 @@ func (s *Service) permit(ctx context.Context, c *call, n need, resource string, 
 	if checks.OK() {
 		return nil
 	}
+	return s.deny(ctx, c, resource, checks)
+}
+
+// deny refuses the call with 403, audited with the checks that it failed.
+func (s *Service) deny(ctx context.Context, c *call, resource string, checks evidence.Checks) error {
 	f := &failure{Status: http.StatusForbidden, Code: "Authorization_RequestDenied", Message: "Insufficient privileges to complete the operation."}
 	proof, err := json.Marshal(map[string]any{"checks": checks})
 	if err != nil {

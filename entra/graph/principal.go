@@ -75,14 +75,17 @@ func (s *Service) principalResource(ctx context.Context, c *call, sp directory.S
 		}
 	case fault.KindOf(err) != fault.NotFound:
 		return nil, err
-	default:
+	case !managed(sp): // a managed identity has no application, in no tenant
 		m["appDisplayName"], m["signInAudience"] = sp.DisplayName, severalOrgs
 	}
 	if err := principalSchema.overlay(m, sp.Carried); err != nil {
 		return nil, err
 	}
 	m["id"], m["appId"], m["displayName"], m["servicePrincipalType"] = sp.ID, sp.AppID, sp.DisplayName, sp.Type
-	m["appOwnerOrganizationId"], m["createdDateTime"] = text(sp.OwnerTenant), stamp(sp.CreatedAt)
+	m["createdDateTime"] = stamp(sp.CreatedAt)
+	if !managed(sp) {
+		m["appOwnerOrganizationId"] = text(sp.OwnerTenant)
+	}
 	m["accountEnabled"], m["appRoleAssignmentRequired"] = sp.Enabled, sp.AssignmentRequired
 	m["servicePrincipalNames"], m["appRoles"] = values(sp.Names), appRoles(roles)
 	m["passwordCredentials"], m["keyCredentials"] = passwords(sp.Secrets), keys(sp.Certificates, c.names("keyCredentials"))

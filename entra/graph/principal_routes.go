@@ -56,11 +56,16 @@ func (s *Service) createPrincipal(ctx context.Context, c *call, in *withBody) (*
 		return nil, err
 	}
 	sp := directory.ServicePrincipal{
-		ID: s.newGUID(), TenantID: c.tenant.ID, AppID: a.AppID, DisplayName: a.DisplayName, Type: "Application", OwnerTenant: a.TenantID,
+		ID: s.newGUID(), TenantID: c.tenant.ID, AppID: a.AppID, DisplayName: a.DisplayName, Type: directory.TypeApplication, OwnerTenant: a.TenantID,
 		Enabled: true, CreatedAt: s.Now().UTC(), Names: principalNames(a, nil),
 	}
 	if a.TenantID != c.tenant.ID {
-		sp.Names = []string{a.AppID} // identifier URIs are unique in their own tenant only
+		if sp.Names, err = s.foreignNames(ctx, c, a); err != nil {
+			return nil, err
+		}
+	}
+	if raw, ok := p["servicePrincipalType"]; ok && !sameJSON(raw, directory.TypeApplication) { // Azure alone makes the others
+		return nil, badRequest("Property 'servicePrincipalType' is read-only and cannot be set.")
 	}
 	delete(p, "servicePrincipalType")
 	if err := s.setPrincipal(&sp, a, p); err != nil {
@@ -119,9 +124,26 @@ func (s *Service) backing(ctx context.Context, c *call, appID string) (directory
 	return a, nil
 }
 
+// foreignNames are the servicePrincipalNames of another tenant's application: its appId, and those of its
+// identifier URIs that nothing in this tenant has, since they are unique in their own tenant only.
+func (s *Service) foreignNames(ctx context.Context, c *call, a directory.Application) ([]string, error) {
+	names := []string{a.AppID}
+	for _, u := range a.IdentifierURIs {
+		var taken *failure
+		err := s.unused(ctx, c, &a, []string{u})
+		if err != nil && !errors.As(err, &taken) {
+			return nil, err
+		}
+		if err == nil && !containsFold(names, u) {
+			names = append(names, u)
+		}
+	}
+	return names, nil
+}
+
 func (s *Service) updatePrincipal(ctx context.Context, c *call, in *keyBody) (*answer, error) {
 	var changed directory.ServicePrincipal
-	_, err := s.change(ctx, c, servicePrincipals, in.Key, func(o object) error {
+	_, err := s.rewrite(ctx, c, servicePrincipals, in.Key, func(o object) error {
 		current, err := s.principalResource(ctx, c, *o.sp)
 		if err != nil {
 			return err
@@ -134,6 +156,9 @@ func (s *Service) updatePrincipal(ctx context.Context, c *call, in *keyBody) (*a
 			if raw, ok := p[fixed]; ok && !sameJSON(raw, current[fixed]) {
 				return badRequest("Property '" + fixed + "' is read-only and cannot be set.")
 			}
+		}
+		if err := s.permitManaged(ctx, c, o, p, current); err != nil {
+			return err
 		}
 		a, err := s.Applications.ApplicationByAppID(ctx, o.sp.AppID)
 		if err != nil && fault.KindOf(err) != fault.NotFound {
@@ -159,6 +184,9 @@ func (s *Service) updatePrincipal(ctx context.Context, c *call, in *keyBody) (*a
 func (s *Service) deletePrincipal(ctx context.Context, c *call, in *byKey) (*answer, error) {
 	o, err := s.permitted(ctx, c, servicePrincipals, in.Key, writeApplications)
 	if err != nil {
+		return nil, err
+	}
+	if err := s.unmanaged(ctx, c, o); err != nil {
 		return nil, err
 	}
 	if err := s.Principals.DeletePrincipal(ctx, c.tenant.ID, o.sp.ID); err != nil {

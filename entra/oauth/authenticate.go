@@ -2,6 +2,7 @@ package oauth
 
 import (
 	"context"
+	"strings"
 
 	"github.com/treatyfed/treaty/core/credential"
 	"github.com/treatyfed/treaty/core/evidence"
@@ -16,52 +17,98 @@ const assertionType = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 // How the client proved itself, as the claims appidacr and azpacr say it (Microsoft, "Access token claims
 // reference").
 const (
+	byNothing   = "0"
 	bySecret    = "1"
 	byAssertion = "2"
 )
 
+// Names of the checks of a client's credential, beside those of an assertion.
+const (
+	checkCredential = "client credential"
+	checkKind       = "client type"
+	checkSecret     = "client secret"
+	checkLifetime   = "secret lifetime"
+)
+
 func credentialOf(s string) credential.Secret { return credential.Secret(s) }
 
-// authenticate judges the one credential that the client presented.
+// authenticate judges the one credential that the client presented, or that it presented none, and leaves
+// the evidence in the call's decision. It is the same for every grant, and comes before any of the grant's
+// own steps: whoever has not passed here makes none of them run.
 func (s *Service) authenticate(ctx context.Context, c *call, g grant) error {
 	switch {
+	case c.assertion != "" && c.signedByClient():
+		return s.judgeCertificate(ctx, c)
 	case c.assertion != "":
-		return s.byAssertion(ctx, c)
+		return s.judgeFederated(ctx, c)
 	case c.secret != "":
-		return s.bySecret(c)
-	case !g.confidential:
+		return s.judgeSecret(c)
+	}
+	return c.judgeNothing(g)
+}
+
+// signedByClient tells the two kinds of assertion apart: one that the client signed itself has the client
+// as its issuer, any other is a federated credential's.
+func (c *call) signedByClient() bool {
+	issuer := c.presented.Claims.Text("iss")
+	return isGUID(issuer) || issuer != "" && strings.EqualFold(issuer, c.clientID)
+}
+
+// judgeNothing lets a public client do without a credential where the grant admits public clients.
+func (c *call) judgeNothing(g grant) error {
+	ok := c.client.public && !g.confidential
+	check := evidence.Check{Name: checkCredential, Operator: "present", Want: []string{"client_assertion", "client_secret"}, OK: ok}
+	if ok {
+		check.Note = "a public client needs none for this grant"
+		c.decide(evidence.Checks{check}, nil, nil)
+		c.strength = byNothing
 		return nil
-	case g.name == clientCredentials.name:
+	}
+	check.Fix = "send a client_assertion or a client_secret of the client"
+	c.decide(evidence.Checks{check}, nil, nil)
+	c.decision.Reason = checkCredential
+	if g.name == clientCredentials.name { // this grant has words of its own for it
 		return aadsts.New(aadsts.CredentialRequired, g.name)
 	}
 	return aadsts.New(aadsts.CredentialParameter)
 }
 
-// bySecret compares the secret with every one that the application has; several may be live at once.
-// All are looked at whatever matches, so that timing tells nothing.
-func (s *Service) bySecret(c *call) error {
-	app := c.application
-	if app.PublicClient && len(app.Secrets) == 0 {
-		return aadsts.New(aadsts.ClientPublic)
+// refusePublic is the answer to a credential that a public client, which has none, presents.
+func (c *call) refusePublic() error {
+	c.decide(evidence.Checks{{Name: checkKind, Operator: "equals", Want: []string{"confidential"}, Got: []string{"public"},
+		Fix: "send neither client_assertion nor client_secret, or add a credential to the application"}}, c.presented.Header, c.presented.Claims)
+	c.decision.Reason = checkKind
+	return aadsts.New(aadsts.ClientPublic)
+}
+
+// judgeSecret compares the secret with every one that the client has; several may be live at once. All are
+// looked at whatever matches, so that timing tells nothing.
+func (s *Service) judgeSecret(c *call) error {
+	if c.client.public && len(c.client.secrets) == 0 {
+		return c.refusePublic()
 	}
 	var known, live bool
-	for _, candidate := range app.Secrets {
+	for _, candidate := range c.client.secrets {
 		if s.Sealer.Matches(c.secret, candidate.Hash) {
 			known = true
 			live = live || !c.now.Before(candidate.NotBefore) && c.now.Before(candidate.NotAfter)
 		}
 	}
+	fix := "send the secret's value, not its id"
+	if c.client.managed() {
+		fix = "present a federated assertion: a managed identity has no secrets"
+	}
 	c.decide(evidence.Checks{
-		{Name: "client secret", Operator: "equals", OK: known, Fix: unless(known, "send the secret's value, not its id")},
-		{Name: "secret lifetime", Operator: "before", OK: live, Skipped: !known, Fix: unless(live || !known, "add a new secret to the application")},
+		{Name: checkSecret, Operator: "equals", OK: known, Fix: unless(known, fix)},
+		{Name: checkLifetime, Operator: "before", OK: live, Skipped: !known, Fix: unless(live || !known, "add a new secret to the application")},
 	}, nil, nil)
 	switch {
 	case !known:
-		c.decision.Reason = "client secret"
-		return aadsts.New(aadsts.SecretInvalid, app.AppID)
+		c.decision.Reason = checkSecret
+		return aadsts.New(aadsts.SecretInvalid, c.client.appID)
 	case !live:
-		c.decision.Reason = "secret lifetime"
-		return aadsts.New(aadsts.SecretExpired, app.AppID)
+		c.decision.Reason = checkLifetime
+		return aadsts.New(aadsts.SecretExpired, c.client.appID)
 	}
 	c.strength = bySecret
 	return nil

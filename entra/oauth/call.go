@@ -25,17 +25,17 @@ type call struct {
 	segment string // the tenant as the client wrote it
 	v1      bool
 
-	form        wire.Form
-	clientID    string
-	secret      credential.Secret
-	assertion   string
-	presented   token.Presented // the assertion, read and not trusted
-	tenant      directory.Tenant
-	application directory.Application
-	principal   directory.ServicePrincipal
-	resource    resource
-	strength    string         // appidacr and azpacr: "1" a secret, "2" an assertion
-	decision    trust.Decision // about the credential
+	form      wire.Form
+	clientID  string
+	secret    credential.Secret
+	assertion string
+	presented token.Presented // the assertion, read and not trusted
+	tenant    directory.Tenant
+	client    client
+	resource  resource
+	strength  string         // appidacr and azpacr: "0" nothing, "1" a secret, "2" an assertion
+	decision  trust.Decision // about the credential
+	machine   string         // ARM id of where a managed identity was used, "" when that is not known
 }
 
 // begin names the request: its id is the audit's, or a fresh one; its correlation id is the client's

@@ -25,16 +25,6 @@ import (
 // RS256 what most clients send (Microsoft, "Certificate credentials").
 var certificateAlgorithms = slices.Concat(jose.RSAPKCS1, jose.RSAPSS)
 
-// byAssertion tells the two kinds of assertion apart: one that the client signed itself has the client
-// as its issuer, any other is a federated credential's.
-func (s *Service) byAssertion(ctx context.Context, c *call) error {
-	issuer := c.presented.Claims.Text("iss")
-	if isGUID(issuer) || issuer != "" && strings.EqualFold(issuer, c.clientID) {
-		return s.byCertificate(ctx, c)
-	}
-	return s.byFederation(ctx, c)
-}
-
 // Names of the checks of a client's own assertion, beside those of the token itself.
 const (
 	checkClient      = "client"
@@ -45,20 +35,20 @@ const (
 	checkAudience    = "audience"
 )
 
-// byCertificate judges an assertion signed with a certificate of the application. Everything is looked
-// at; the first failure in the order of the authority's own checks is the answer.
-func (s *Service) byCertificate(ctx context.Context, c *call) error {
-	p, app := c.presented, c.application
-	if app.PublicClient && len(app.Certificates) == 0 {
-		return aadsts.New(aadsts.ClientPublic)
+// judgeCertificate judges an assertion signed with a certificate of the client. Everything is looked at;
+// the first failure in the order of the authority's own checks is the answer.
+func (s *Service) judgeCertificate(ctx context.Context, c *call) error {
+	p := c.presented
+	if c.client.public && len(c.client.certificates) == 0 {
+		return c.refusePublic()
 	}
 	named := nameOf(p.Parsed)
-	registered, found := named.find(app.Certificates)
+	registered, found := named.find(c.client.certificates)
 	verifier := token.Verifier{Algorithms: certificateAlgorithms, Leeway: s.Verifier.Leeway, Now: s.Now, Source: registeredKey{registered, p.Parsed.KeyID()}}
 	checks := verifier.Form(p)
 	checks = append(checks, present(p.Claims, "sub"), present(p.Claims, "aud"), verifier.Algorithm(p), named.check(),
 		identity(checkClient, "iss", c.clientID, p.Claims), identity(checkSubject, "sub", c.clientID, p.Claims),
-		registration(app, named, found), validity(registered, found, c.now))
+		c.client.registration(named, found), validity(registered, found, c.now))
 	why := ""
 	if !found {
 		why = "no registered certificate to check it with"
@@ -89,11 +79,11 @@ func (c *call) certificateError(failed evidence.Check, named certificateName, re
 	case checkClient, checkSubject:
 		return aadsts.New(aadsts.AssertionClientMismatch)
 	case checkRegistered:
-		return aadsts.KeyNotFound(named.thumbprint(), c.application.AppID)
+		return aadsts.KeyNotFound(named.thumbprint(), c.client.appID)
 	case checkCertificate:
-		return aadsts.KeyUnfit(aadsts.ReasonKeyExpired, named.thumbprint(), registered.NotBefore, registered.NotAfter, c.application.AppID)
+		return aadsts.KeyUnfit(aadsts.ReasonKeyExpired, named.thumbprint(), registered.NotBefore, registered.NotAfter, c.client.appID)
 	case token.CheckKeys, token.CheckKey, token.CheckSignature:
-		return aadsts.KeyUnfit(aadsts.ReasonKeyDisagrees, named.thumbprint(), registered.NotBefore, registered.NotAfter, c.application.AppID)
+		return aadsts.KeyUnfit(aadsts.ReasonKeyDisagrees, named.thumbprint(), registered.NotBefore, registered.NotAfter, c.client.appID)
 	case checkAudience:
 		return aadsts.New(aadsts.AssertionAudience)
 	}
@@ -196,16 +186,20 @@ func identity(name, claim, client string, claims token.Claims) evidence.Check {
 	return c
 }
 
-func registration(app directory.Application, named certificateName, found bool) evidence.Check {
-	c := evidence.Check{Name: checkRegistered, Operator: "one of", OK: found, Fix: unless(found, "add the certificate to the application's keyCredentials")}
-	for _, k := range app.Certificates[:min(len(app.Certificates), evidence.MaxValues)] {
+func (c client) registration(named certificateName, found bool) evidence.Check {
+	fix := "add the certificate to the application's keyCredentials"
+	if c.managed() {
+		fix = "present a federated assertion: a managed identity has no certificates of yours"
+	}
+	check := evidence.Check{Name: checkRegistered, Operator: "one of", OK: found, Fix: unless(found, fix)}
+	for _, k := range c.certificates[:min(len(c.certificates), evidence.MaxValues)] {
 		sum := sha1.Sum(k.DER)
-		c.Want = append(c.Want, strings.ToUpper(hex.EncodeToString(sum[:])))
+		check.Want = append(check.Want, strings.ToUpper(hex.EncodeToString(sum[:])))
 	}
 	if len(named.bytes) > 0 {
-		c.Got = []string{strings.ToUpper(hex.EncodeToString(named.bytes))}
+		check.Got = []string{strings.ToUpper(hex.EncodeToString(named.bytes))}
 	}
-	return c
+	return check
 }
 
 func validity(registered directory.Certificate, found bool, now time.Time) evidence.Check {

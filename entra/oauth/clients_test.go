@@ -7,6 +7,8 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -94,6 +96,31 @@ func TestAzidentityCredentials(t *testing.T) {
 				t.Errorf("requests: %v", x.paths)
 			}
 		})
+	}
+}
+
+// TestAzidentityWorkloadIdentityOfAManagedIdentity is a pod of AKS: the client is a managed identity, its
+// assertion the content of a file.
+func TestAzidentityWorkloadIdentityOfAManagedIdentity(t *testing.T) {
+	t.Parallel()
+	w := newLiveWorld(t)
+	w.addIdentities()
+	file := filepath.Join(t.TempDir(), "azure-identity-token")
+	if err := os.WriteFile(file, []byte(poolToken(t, "iat", time.Now().Unix(), "exp", time.Now().Unix()+900)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	credential, err := azidentity.NewWorkloadIdentityCredential(&azidentity.WorkloadIdentityCredentialOptions{
+		ClientOptions: azcore.ClientOptions{Transport: &wire{handler: w.Handler()}}, ClientID: identityApp, TenantID: tenantID, TokenFilePath: file})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := credential.GetToken(t.Context(), policy.TokenRequestOptions{Scopes: []string{"https://management.azure.com/.default"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantClaims(t, claimsOf(t, got.Token), map[string]string{"oid": identityID, "appid": identityApp, "idtyp": "app", "appidacr": "2"})
+	if left := time.Until(got.ExpiresOn); left < 23*time.Hour || left > 24*time.Hour {
+		t.Errorf("expires in %v", left)
 	}
 }
 

@@ -114,10 +114,14 @@ func (s *Service) configurationV1(ctx context.Context, r *http.Request, c *call)
 		return nil, err
 	}
 	root := c.base + "/" + a.segment
+	keys := c.base + "/common/discovery/keys" // as recorded: tenants share their keys
+	if a.ring != Ring {
+		keys = root + "/discovery/keys"
+	}
 	return encode(configurationV1{
 		TokenEndpoint:       root + "/oauth2/token",
 		TokenAuthMethods:    []string{"client_secret_post", "private_key_jwt", "client_secret_basic"},
-		JWKS:                byApplication(c.base+"/common/discovery/keys", r),
+		JWKS:                byApplication(keys, r),
 		ResponseModes:       []string{"query", "fragment", "form_post"},
 		SubjectTypes:        []string{"pairwise"},
 		IDTokenAlgorithms:   []string{"RS256"},

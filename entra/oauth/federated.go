@@ -2,10 +2,13 @@ package oauth
 
 import (
 	"context"
+	"errors"
+	"slices"
 	"strings"
 
 	"github.com/treatyfed/treaty/core/directory"
 	"github.com/treatyfed/treaty/core/evidence"
+	"github.com/treatyfed/treaty/core/fault"
 	"github.com/treatyfed/treaty/core/token"
 	"github.com/treatyfed/treaty/core/trust"
 	"github.com/treatyfed/treaty/entra/aadsts"
@@ -16,16 +19,17 @@ import (
 // RS512 passes is known from identity pools' tokens, and the text of 5002738 lists these three.
 var FederatedAlgorithms = jose.RSAPKCS1
 
-// byFederation judges an assertion of a foreign issuer by the application's federated credentials.
-func (s *Service) byFederation(ctx context.Context, c *call) error {
-	d, trusts, err := s.decide(ctx, c.application, c.presented)
+// judgeFederated judges an assertion of another issuer than the client by the client's federated
+// credentials.
+func (s *Service) judgeFederated(ctx context.Context, c *call) error {
+	d, trusts, err := s.decide(ctx, c.client, c.presented)
 	if err != nil {
 		return err
 	}
-	c.decision = d
-	if c.application.PublicClient && trusts == 0 {
-		return aadsts.New(aadsts.ClientPublic)
+	if c.client.public && trusts == 0 {
+		return c.refusePublic()
 	}
+	c.decision = d
 	if !d.OK() {
 		code, args := aadsts.ForReason(d)
 		return aadsts.New(code, args...)
@@ -37,32 +41,73 @@ func (s *Service) byFederation(ctx context.Context, c *call) error {
 // Decide is the decision of the token endpoint about a federated assertion for an application, with the
 // number of the application's federated credentials. It issues and records nothing.
 func (s *Service) Decide(ctx context.Context, app directory.Application, assertion string) (trust.Decision, int, error) {
-	return s.decide(ctx, app, token.Read(assertion))
+	return s.decide(ctx, applicationClient(app), token.Read(assertion))
 }
 
-func (s *Service) decide(ctx context.Context, app directory.Application, assertion token.Presented) (trust.Decision, int, error) {
-	credentials, err := s.Federated.FederatedCredentials(ctx, app.ID)
-	if err != nil {
-		return trust.Decision{}, 0, err
+// DecideManaged is Decide for a managed identity as the client.
+func (s *Service) DecideManaged(ctx context.Context, identity directory.ServicePrincipal, assertion string) (trust.Decision, int, error) {
+	return s.decide(ctx, managedClient(identity), token.Read(assertion))
+}
+
+// DecideUnder is Decide under credentials that are given, of an application of tenant; "" leaves open
+// which.
+func (s *Service) DecideUnder(ctx context.Context, tenant string, credentials []directory.FederatedCredential, assertion string) (trust.Decision, error) {
+	return s.decideUnder(ctx, tenant, credentials, token.Read(assertion))
+}
+
+func (s *Service) decide(ctx context.Context, c client, assertion token.Presented) (trust.Decision, int, error) {
+	var credentials []directory.FederatedCredential
+	if c.federated != "" {
+		var err error
+		if credentials, err = s.Federated.FederatedCredentials(ctx, c.federated); err != nil {
+			return trust.Decision{}, 0, err
+		}
 	}
-	exchange := trust.Exchange{
-		Verifier:         s.Verifier,
-		Own:              OwnTokens(s.V1Issuer, s.V2Issuer, app.TenantID),
-		ExpressionIssuer: ExpressionIssuer,
+	d, err := s.decideUnder(ctx, c.home, credentials, assertion)
+	if c.federated == "" {
+		d.Report.Checks = append(d.Report.Checks, evidence.Check{Name: checkKind, Operator: "one of", Want: []string{"application", "user-assigned managed identity"},
+			Got: []string{"system-assigned managed identity"}, Fix: "use a user-assigned managed identity: a system-assigned one has no federated credentials"})
 	}
-	return exchange.DecideRead(ctx, assertion, Trusts(credentials)), len(credentials), nil
+	return d, len(credentials), err
+}
+
+func (s *Service) decideUnder(ctx context.Context, tenant string, credentials []directory.FederatedCredential, assertion token.Presented) (trust.Decision, error) {
+	exchange := trust.Exchange{Verifier: s.Verifier, Own: OwnTokens(s.V1Issuer, s.V2Issuer, tenant), ExpressionIssuer: ExpressionIssuer}
+	d := exchange.DecideRead(ctx, assertion, Trusts(credentials, s.V2Issuer))
+	if d.Own == nil {
+		return d, nil
+	}
+	of, _ := issuerTenant(s.V1Issuer, s.V2Issuer, d.Claims.Text("iss"))
+	_, err := s.Tenants.Tenant(ctx, of)
+	if !errors.Is(err, fault.NotFound) {
+		return d, err
+	}
+	for i := range d.Own {
+		if d.Own[i].Name == checkTenant {
+			d.Own[i].Note = "there is no such tenant here"
+		}
+	}
+	return d, nil
 }
 
 // Trusts turns federated credentials into trusts: issuer and subject equal byte for byte, or the
-// expression, and the audience among the token's.
-func Trusts(credentials []directory.FederatedCredential) []trust.Trust {
+// expression, and the audience among the token's. v2 is the form of our own issuers, nil for none: their
+// tokens name the audience api://AzureADTokenExchange by its application id, as every v2 token does, so
+// that under a trust in one of them either is wanted.
+func Trusts(credentials []directory.FederatedCredential, v2 func(tenant string) string) []trust.Trust {
 	out := make([]trust.Trust, 0, len(credentials))
 	for _, f := range credentials {
 		expression := ""
 		if f.Expression != nil {
 			expression = f.Expression.Value
 		}
-		out = append(out, trust.Federated(f.ID, f.Name, f.Issuer, f.Subject, expression, f.Audiences))
+		audiences := f.Audiences
+		if v2 != nil && slices.Contains(audiences, exchangeAudience) {
+			if _, own := tenantIn(v2, f.Issuer); own {
+				audiences = append(slices.Clone(audiences), exchangeAppID)
+			}
+		}
+		out = append(out, trust.Federated(f.ID, f.Name, f.Issuer, f.Subject, expression, audiences))
 	}
 	return out
 }
@@ -76,67 +121,4 @@ func ExpressionIssuer(issuer string) bool {
 	}
 	host, isHTTPS := strings.CutPrefix(issuer, "https://")
 	return isHTTPS && strings.HasPrefix(host, "gitlab.") && !strings.Contains(host, "/")
-}
-
-// OwnTokens is the rule for assertions that we issued ourselves: Entra lets no token of its own stand in
-// for another application, but those of managed identities of the tenant that holds the application
-// (Microsoft, "Configure an application to trust a managed identity"). tenant is the application's; ""
-// leaves that check out. An issuer is ours by its shape: v1 and v2 of any tenant.
-func OwnTokens(v1, v2 func(tenant string) string, tenant string) trust.OwnTokens {
-	return func(claims token.Claims) (bool, evidence.Checks, trust.Reason) {
-		issuer := claims.Text("iss")
-		of, isV2 := issuerTenant(v2, issuer)
-		if !isV2 {
-			var isV1 bool
-			if of, isV1 = issuerTenant(v1, issuer); !isV1 {
-				return false, nil, ""
-			}
-		}
-		user := claims.Has("scp") || claims.Text("idtyp") == "user" || claims.Text("sub") != claims.Text("oid")
-		managed := claims.Text("xms_mirid") != "" && claims.Text("idtyp") == "app"
-		home := tenant == "" || strings.EqualFold(of, tenant)
-		checks := evidence.Checks{
-			{Name: "token type", Claim: "idtyp", Operator: "equals", Want: []string{"app"}, Got: kind(user), OK: !user,
-				Fix: unless(!user, "present a managed identity's token, not a person's")},
-			{Name: "issuer version", Claim: "iss", Operator: "equals", Want: []string{v2(of)}, Got: []string{issuer}, OK: isV2,
-				Fix: unless(isV2, "ask for a token whose audience is api://AzureADTokenExchange")},
-			{Name: "managed identity", Claim: "xms_mirid", Operator: "present", Got: claims.Texts("xms_mirid"), OK: managed,
-				Fix: unless(managed, "only managed identities' tokens are accepted; use one, or another identity provider")},
-			{Name: "tenant", Claim: "tid", Operator: "equals", Want: []string{tenant}, Got: []string{of}, OK: home,
-				Fix: unless(home, "register the application in the managed identity's tenant")},
-		}
-		return true, checks, ownReason(user, isV2, managed, home)
-	}
-}
-
-func ownReason(user, v2, managed, home bool) trust.Reason {
-	switch {
-	case user:
-		return trust.OwnUserToken
-	case !v2:
-		return trust.OwnAudience
-	case !managed:
-		return trust.OwnAppToken
-	case !home:
-		return trust.OwnTenant
-	}
-	return ""
-}
-
-func kind(user bool) []string {
-	if user {
-		return []string{"user"}
-	}
-	return []string{"app"}
-}
-
-// issuerTenant cuts the tenant's GUID out of an issuer that has the form of one of ours.
-func issuerTenant(form func(string) string, issuer string) (string, bool) {
-	const mark = "\x00"
-	before, after, found := strings.Cut(form(mark), mark)
-	if !found || len(issuer) != len(before)+36+len(after) || !strings.HasPrefix(issuer, before) || !strings.HasSuffix(issuer, after) {
-		return "", false
-	}
-	tenant := issuer[len(before) : len(before)+36]
-	return tenant, isGUID(tenant)
 }

@@ -159,7 +159,7 @@ func TestTrusts(t *testing.T) {
 	got := oauth.Trusts([]directory.FederatedCredential{
 		{ID: "1", Name: "exact", Issuer: "i", Subject: "s", Audiences: []string{"a"}},
 		{ID: "2", Name: "flexible", Issuer: "i", Audiences: []string{"a"}, Expression: &directory.Expression{Value: "claims['sub'] eq 'x'"}},
-	})
+	}, v2Issuer)
 	condition := func(name, claim string, op trust.Operator, want string) trust.Condition {
 		return trust.Condition{Name: name, Claim: claim, Operator: op, Want: []string{want}}
 	}
@@ -180,7 +180,7 @@ func TestOwnTokensAreKnownByTheShapeOfTheirIssuer(t *testing.T) {
 		v2Issuer(tenantID) + "/": false, cognito: false, "": false, "https://login.microsoftonline.com/x/v2.0": false,
 	} {
 		ours, checks, reason := own(token.Claims{"iss": issuer})
-		if ours != want || ours != (reason != "") || ours != (len(checks) == 4) {
+		if ours != want || ours != (reason != "") || ours != (len(checks) == 6) {
 			t.Errorf("%q: %v %v %v", issuer, ours, checks, reason)
 		}
 	}

@@ -10,11 +10,16 @@ import (
 )
 
 // grant is one grant type, as the steps in which it differs from the others. Finding the client, its
-// authentication, finding the resource, signing, audit and the answer are the endpoint's.
+// authentication, finding the resource, signing, audit and the answer are the endpoint's. The hooks run
+// only when the client has proved itself.
 type grant struct {
 	name         string
-	confidential bool // the client must present a credential
+	confidential bool // even a public client must present a credential; others must always
 	shared       bool // may be redeemed at /organizations, without naming a tenant
+
+	// needs are the parameters that the request must have, whoever asks. At the v1 endpoint resource
+	// stands for scope.
+	needs []string
 
 	// resource names the resource that the request is for.
 	resource func(c *call) (string, error)
@@ -37,6 +42,7 @@ func grantNamed(name string) (grant, bool) {
 var clientCredentials = grant{
 	name:         "client_credentials",
 	confidential: true,
+	needs:        []string{"scope"},
 	resource:     applicationResource,
 	claims:       applicationClaims,
 }
@@ -47,18 +53,10 @@ var oidcScopes = []string{"openid", "profile", "offline_access", "email"}
 // applicationResource reads the resource of an application's request: `resource` on the v1 endpoint,
 // else exactly one scope "{resource}/.default".
 func applicationResource(c *call) (string, error) {
-	if c.v1 {
-		if r := c.form["resource"]; r != "" {
-			return r, nil
-		}
-		if c.form["scope"] == "" {
-			return "", aadsts.New(aadsts.ParameterMissing, "resource")
-		}
+	if r := c.form["resource"]; r != "" && c.v1 {
+		return r, nil
 	}
 	scope := c.form["scope"]
-	if scope == "" {
-		return "", aadsts.New(aadsts.ParameterMissing, "scope")
-	}
 	resource := ""
 	for s := range strings.FieldsSeq(scope) {
 		if slices.Contains(oidcScopes, strings.ToLower(s)) {
@@ -74,6 +72,36 @@ func applicationResource(c *call) (string, error) {
 		return "", aadsts.New(aadsts.ScopeNotDefault, scope)
 	}
 	return resource, nil
+}
+
+// complete checks that a request has the parameters that its grant needs.
+func (c *call) complete(g grant) error {
+	for _, name := range g.needs {
+		if c.form[name] != "" {
+			continue
+		}
+		if name == "scope" && c.v1 {
+			if name = "resource"; c.form[name] != "" {
+				continue
+			}
+		}
+		return aadsts.New(aadsts.ParameterMissing, name)
+	}
+	return nil
+}
+
+// wanted is the resource that the request is for, as far as it has been read.
+func (c *call) wanted() string {
+	if c.resource.asked != "" {
+		return c.resource.asked
+	}
+	if r := c.form["resource"]; r != "" && c.v1 {
+		return r
+	}
+	if r, isDefault := cutDefault(c.form["scope"]); isDefault {
+		return r
+	}
+	return c.form["scope"]
 }
 
 // cutDefault takes "/.default" off a scope. "https://x//.default" names the resource "https://x/".

@@ -44,14 +44,24 @@ func (s *Service) findResource(ctx context.Context, tenant directory.Tenant, ask
 		break
 	}
 	switch {
-	case !found && !isGUID(asked) && !strings.Contains(asked, ":"):
-		return r, aadsts.New(aadsts.ScopeInvalid, asked+"/.default")
 	case !found:
 		return r, aadsts.New(aadsts.ResourceNotFound, asked, tenant.ID)
 	case !r.principal.Enabled:
 		return r, aadsts.New(aadsts.ResourceDisabled, asked)
 	}
 	return r, s.describe(ctx, &r)
+}
+
+// scopeRefusal words the refusal of a resource that a scope named: what is no identifier at all is a bad
+// scope.
+func (c *call) scopeRefusal(err error) error {
+	asked := c.resource.asked
+	byName := c.v1 && c.form["resource"] != ""
+	e, is := errors.AsType[*aadsts.Error](err)
+	if is && e.Code == aadsts.ResourceNotFound && !byName && !isGUID(asked) && !strings.Contains(asked, ":") {
+		return aadsts.New(aadsts.ScopeInvalid, asked+"/.default")
+	}
+	return err
 }
 
 // maxResource is longer than any identifier URI: those end at 255 characters.

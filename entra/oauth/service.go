@@ -1,17 +1,15 @@
 // Package oauth is Microsoft Entra's authority: instance discovery, the OpenID configuration and keys of a
-// tenant, user realm, and the token endpoint in its two versions.
+// tenant, user realm, the token endpoint in its two versions, and the tokens of managed identities.
 //
-// It owns how a client is found and authenticated (secret, certificate, federated credential), which
-// resource a scope names, the claims of access tokens, and the bytes of every answer. Whether a federated
-// assertion is accepted is core/trust's decision; signing keys are core/token's; error texts are aadsts'.
+// It owns how a client is found and authenticated, which resource is meant, the claims of access tokens,
+// whose keys sign for a tenant, and the bytes of every answer. Whether a federated assertion is accepted is
+// core/trust's decision; signing keys are core/token's; error texts are aadsts'.
 //
-//	GET  /common/discovery/instance
-//	GET  /{tenant}[/v2.0]/.well-known/openid-configuration
-//	GET  /{tenant}/discovery[/v2.0]/keys
-//	GET  /{tenant}/userrealm/{user}
+//	GET  /common/discovery/instance, /{tenant}/userrealm/{user}
+//	GET  /{tenant}[/v2.0]/.well-known/openid-configuration, /{tenant}/discovery[/v2.0]/keys
 //	POST /{tenant}/oauth2[/v2.0]/token
 //
-// A token request passes through: form, tenant, grant, client, credential, resource, roles, token, audit.
+// A token request passes through: form, grant, tenant, client, credential, resource, roles, token, audit.
 // A refusal at any step is one *aadsts.Error; what is decided is on record before it is answered.
 package oauth
 
@@ -28,9 +26,6 @@ import (
 	"github.com/treatyfed/treaty/core/directory"
 	"github.com/treatyfed/treaty/core/token"
 )
-
-// Ring is the ring of signing keys for tokens of every tenant.
-const Ring = "entra"
 
 // Service answers as the authority. All fields are needed but Hosts, Log and the URLs of resources that
 // are not served.

@@ -68,22 +68,23 @@ type authority struct {
 	segment string // in endpoint URLs: the GUID, or the shared name
 	issuer  string // tenant in issuers: the GUID, "{tenantid}" for the shared ones
 	region  *string
+	ring    string // of the keys that its documents publish
 }
 
 // resolve names the authority of a path segment. A domain becomes the tenant's GUID.
 func (s *Service) resolve(ctx context.Context, segment string) (authority, error) {
 	if name, ok := sharedName(segment); ok {
 		if name == consumers {
-			return authority{segment: strings.ToLower(segment), issuer: consumersTenant}, nil
+			return authority{segment: strings.ToLower(segment), issuer: consumersTenant, ring: Ring}, nil
 		}
-		return authority{segment: name, issuer: "{tenantid}"}, nil
+		return authority{segment: name, issuer: "{tenantid}", ring: Ring}, nil
 	}
 	t, err := s.findTenant(ctx, segment)
 	if err != nil {
 		return authority{}, err
 	}
 	region := regionOf(t.CountryCode)
-	return authority{segment: t.ID, issuer: t.ID, region: &region}, nil
+	return authority{segment: t.ID, issuer: t.ID, region: &region, ring: RingOf(t)}, nil
 }
 
 // regionOf is the tenant_region_scope of a country: NA, EU, AS, OC or WW (worldwide).

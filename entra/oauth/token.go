@@ -16,8 +16,9 @@ import (
 // Times of app-only access tokens (recorded: exp - iat is 3900 s with iat back-dated by five minutes, and
 // expires_in counts from now).
 const (
-	backdated = 5 * time.Minute
-	lifetime  = time.Hour
+	backdated       = 5 * time.Minute
+	lifetime        = time.Hour
+	managedLifetime = 24 * time.Hour
 )
 
 // maxEvidence is what a decision may take in the audit before it is kept in brief, in bytes; with real
@@ -103,44 +104,51 @@ func (s *Service) redeem(ctx context.Context, c *call) ([]byte, error) {
 	if err := s.findClient(ctx, c, g); err != nil {
 		return nil, err
 	}
-	asked, err := g.resource(c)
-	if err != nil {
+	if err := c.complete(g); err != nil {
 		return nil, err
 	}
-	c.resource.asked = asked
 	if err := s.authenticate(ctx, c, g); err != nil {
+		return nil, err
+	}
+	asked, err := g.resource(c)
+	if err != nil {
+		c.fail(evidence.Check{Name: "scope", Claim: "scope", Operator: "names", Want: []string{"one resource"}, Got: []string{evidence.Clip(c.form["scope"])}, Note: err.Error(),
+			Fix: "ask for exactly one scope, RESOURCE/.default"})
 		return nil, err
 	}
 	if c.resource, err = s.findResource(ctx, c.tenant, asked); err != nil {
 		c.fail(evidence.Check{Name: "resource", Claim: "scope", Operator: "known in", Want: []string{c.tenant.ID}, Got: []string{evidence.Clip(asked)}, Note: err.Error(),
 			Fix: "create the resource's service principal in the tenant, or ask for another resource"})
-		return nil, err
+		return nil, c.scopeRefusal(err)
 	}
 	claims, err := g.claims(ctx, s, c)
 	if err != nil {
 		return nil, err
 	}
-	return s.issue(ctx, c, claims)
-}
-
-// issue signs an access token in the resource's version and wraps it in the endpoint's version of a body.
-func (s *Service) issue(ctx context.Context, c *call, claims token.Claims) ([]byte, error) {
-	issuer := token.Issuer{Keys: s.Keys, Ring: Ring, Algorithm: "RS256", Type: "JWT", X5T: c.resource.version == 1}
-	raw, err := issuer.Issue(ctx, claims)
+	t, err := s.issue(ctx, c, claims)
 	if err != nil {
-		return nil, fmt.Errorf("issue token for %s: %w", c.application.AppID, err)
-	}
-	t := wire.Token{
-		AccessToken: raw,
-		ExpiresIn:   lifetime - time.Second,
-		NotBefore:   c.now.Add(-backdated),
-		ExpiresOn:   c.now.Add(lifetime),
-		Resource:    c.resource.asked,
+		return nil, err
 	}
 	if c.v1 {
 		return t.V1()
 	}
 	return t.V2()
+}
+
+// issue signs an access token in the resource's version, with the tenant's ring.
+func (s *Service) issue(ctx context.Context, c *call, claims token.Claims) (wire.Token, error) {
+	issuer := token.Issuer{Keys: s.Keys, Ring: RingOf(c.tenant), Algorithm: "RS256", Type: "JWT", X5T: c.resource.version == 1}
+	raw, err := issuer.Issue(ctx, claims)
+	if err != nil {
+		return wire.Token{}, fmt.Errorf("issue token for %s: %w", c.client.appID, err)
+	}
+	return wire.Token{
+		AccessToken: raw,
+		ExpiresIn:   c.client.lifetime() - time.Second,
+		NotBefore:   c.now.Add(-backdated),
+		ExpiresOn:   c.now.Add(c.client.lifetime()),
+		Resource:    c.resource.asked,
+	}, nil
 }
 
 // event is what the audit keeps of the request: who asked for what, the answer, and all that was found
@@ -154,7 +162,7 @@ func (c *call) event(refused *aadsts.Error) audit.Event {
 		Surface:       c.record.Surface,
 		Operation:     c.record.Operation,
 		Caller:        evidence.Clip(c.clientID),
-		Resource:      evidence.Clip(c.resource.asked),
+		Resource:      evidence.Clip(c.wanted()),
 		Outcome:       audit.Allowed,
 	}
 	if refused != nil {

@@ -159,6 +159,10 @@ func (f principals) find(tenant string, is func(directory.ServicePrincipal) bool
 	return directory.ServicePrincipal{}, fault.New(fault.NotFound, "principal", "")
 }
 
+func (f principals) Principal(_ context.Context, tenant, id string) (directory.ServicePrincipal, error) {
+	return f.find(tenant, func(p directory.ServicePrincipal) bool { return p.ID == id })
+}
+
 func (f principals) PrincipalByAppID(_ context.Context, tenant, id string) (directory.ServicePrincipal, error) {
 	return f.find(tenant, func(p directory.ServicePrincipal) bool { return p.AppID == id })
 }
@@ -229,6 +233,11 @@ type ownKeys struct{ key token.Key }
 func (o ownKeys) Signing(context.Context, string) (token.Key, error) { return o.key, nil }
 func (o ownKeys) Published(context.Context, string) ([]token.Key, error) {
 	return []token.Key{o.key}, nil
+}
+
+// useOwnKeys has the service verify its own tokens by their tenant's ring, and ask nobody for them.
+func (w *world) useOwnKeys() {
+	w.Verifier.Source = oauth.TenantKeys{Tenants: w.Tenants, Keys: w.Keys, V1Issuer: v1Issuer, V2Issuer: v2Issuer, Others: w.issuers}
 }
 
 type world struct {

@@ -27,6 +27,9 @@ const (
 	Authority        Surface = "authority"         // Entra's authority and token service
 	Graph            Surface = "graph"             // Microsoft Graph
 	ResourceManager  Surface = "arm"               // Azure Resource Manager
+	ManagedIdentity  Surface = "managed-identity"  // where machines of Azure get their identities' tokens
+	Issuers          Surface = "idp"               // issuers outside both clouds, by their own host names
+	IssuersByName    Surface = "idp-by-name"       // the same, by their names here
 )
 
 // maxName is the longest host name (RFC 1035 section 2.3.4, without the final dot).
@@ -39,6 +42,10 @@ var platform = map[string]bool{
 	"169.254.170.2": true, "169.254.170.23": true, "fd00:ec2::23": true,
 	"168.63.129.16": true,
 }
+
+// metadata are the names of the service that tells a machine of Azure or Google about itself, over plain
+// http (Microsoft, "Azure Instance Metadata Service"; Google, "About VM metadata").
+var metadata = map[string]bool{"169.254.169.254": true, "metadata.google.internal": true, "metadata": true}
 
 // exact lists the names that stand for one host.
 var exact = map[string]Surface{
@@ -127,6 +134,9 @@ func Cloud(hostport string) bool {
 	}
 	return platform[a.Unmap().String()]
 }
+
+// Metadata reports whether a name or address is that of a machine's own metadata service.
+func Metadata(hostport string) bool { return metadata[Host(hostport)] }
 
 // Loopback reports whether a name or address can only be this machine.
 func Loopback(hostport string) bool {

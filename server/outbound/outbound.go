@@ -17,16 +17,18 @@ import (
 	"net/netip"
 	"net/url"
 	"os"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
 
 	"github.com/treatyfed/treaty/core/fault"
+	"github.com/treatyfed/treaty/core/token"
 	"github.com/treatyfed/treaty/server/inprocess"
 	"github.com/treatyfed/treaty/server/names"
 )
 
-// Limits of one document.
+// Limits of one document, as it is when it has been unpacked.
 const (
 	maxDocument    = 512 << 10 // the largest JWKS known (several x5c chains) stays under 64 KiB
 	maxRedirects   = 3
@@ -172,7 +174,11 @@ func (c *Client) fetch(ctx context.Context, by *http.Client, address string) ([]
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
-		return nil, fault.New(fault.Unavailable, op, "the answer is "+resp.Status)
+		err := errors.New("the answer is " + strings.ToValidUTF8(resp.Status, "?"))
+		if after := retryAfter(resp.Header.Get("Retry-After"), time.Now()); after > 0 {
+			err = &token.NotNow{After: after, Err: err}
+		}
+		return nil, fault.Wrap(fault.Unavailable, op, err)
 	}
 	b, err := io.ReadAll(io.LimitReader(resp.Body, maxDocument+1))
 	if err != nil {
@@ -182,6 +188,19 @@ func (c *Client) fetch(ctx context.Context, by *http.Client, address string) ([]
 		return nil, fault.New(fault.Unavailable, op, "the document is larger than 512 KiB")
 	}
 	return b, nil
+}
+
+// retryAfter reads the field of this name: seconds or a date (RFC 9110 section 10.2.3). 0 is what cannot be
+// read or has passed.
+func retryAfter(value string, now time.Time) time.Duration {
+	if seconds, err := strconv.ParseUint(value, 10, 31); err == nil {
+		return time.Duration(seconds) * time.Second
+	}
+	at, err := http.ParseTime(value)
+	if err != nil {
+		return 0
+	}
+	return max(at.Sub(now), 0)
 }
 
 func sameHost(r *http.Request, via []*http.Request) error {

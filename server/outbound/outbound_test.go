@@ -1,6 +1,7 @@
 package outbound
 
 import (
+	"compress/gzip"
 	"context"
 	"crypto/x509"
 	"errors"
@@ -70,6 +71,30 @@ func issuer(t *testing.T) (*httptest.Server, *x509.CertPool) {
 	})
 	mux.HandleFunc("/loop", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/loop", http.StatusFound) })
 	mux.HandleFunc("/big", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(make([]byte, maxDocument+1)) })
+	mux.HandleFunc("/packed", func(w http.ResponseWriter, _ *http.Request) { pack(w, []byte(`{"ok":true}`)) })
+	mux.HandleFunc("/bomb", func(w http.ResponseWriter, _ *http.Request) { pack(w, make([]byte, 64<<20)) })
+	mux.HandleFunc("/hop/{n}", func(w http.ResponseWriter, r *http.Request) {
+		next := "/doc"
+		if n := r.PathValue("n"); n > "1" {
+			next = "/hop/" + string(n[0]-1)
+		}
+		http.Redirect(w, r, next, http.StatusFound)
+	})
+	mux.HandleFunc("/drip", func(w http.ResponseWriter, r *http.Request) {
+		for r.Context().Err() == nil {
+			_, _ = w.Write([]byte(" "))
+			_ = http.NewResponseController(w).Flush()
+			select {
+			case <-r.Context().Done():
+			case <-time.After(10 * time.Millisecond):
+			}
+		}
+	})
+	mux.HandleFunc("/empty", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
+	mux.HandleFunc("/busy", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Retry-After", "120")
+		w.WriteHeader(http.StatusServiceUnavailable)
+	})
 	mux.HandleFunc("/slow", func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
 	s := httptest.NewTLSServer(mux)
 	t.Cleanup(s.Close)
@@ -79,6 +104,14 @@ func issuer(t *testing.T) (*httptest.Server, *x509.CertPool) {
 }
 
 func none(string) http.Handler { return nil }
+
+// pack sends a document with gzip, whatever the client asked for.
+func pack(w http.ResponseWriter, doc []byte) {
+	w.Header().Set("Content-Encoding", "gzip")
+	z := gzip.NewWriter(w)
+	_, _ = z.Write(doc)
+	_ = z.Close()
+}
 
 func TestFetchKeepsToItsLimits(t *testing.T) {
 	t.Parallel()
@@ -90,7 +123,8 @@ func TestFetchKeepsToItsLimits(t *testing.T) {
 	c := New(policy, none, roots, 300*time.Millisecond)
 	defer c.Close()
 	for path, want := range map[string]string{
-		"/doc": "", "/here": "",
+		"/doc": "", "/here": "", "/packed": "", "/hop/3": "", "/hop/4": "more than 3 redirects",
+		"/bomb": "larger than", "/drip": "deadline exceeded", "/empty": "204", "/busy": "503 Service Unavailable, and asks to be left alone for 2m0s",
 		"/away": "another host", "/clear": "another host", "/loop": "more than 3 redirects", "/big": "larger than",
 		"/slow": "deadline exceeded", "/none": "404",
 	} {
@@ -152,4 +186,28 @@ func TestOwnIssuersAreReadInProcess(t *testing.T) {
 	if err != nil || string(b) != "cognito-identity.amazonaws.com/.well-known/openid-configuration" {
 		t.Errorf("%q, %v", b, err)
 	}
+}
+
+func TestRetryAfterIsReadAsSecondsOrADate(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
+	for value, want := range map[string]time.Duration{
+		"": 0, "0": 0, "30": 30 * time.Second, "-1": 0, "1.5": 0, "soon": 0, "99999999999999999999": 0, "4294967295": 0,
+		"Sat, 21 Nov 2026 12:00:20 GMT": 20 * time.Second, "Sat, 21 Nov 2026 11:00:00 GMT": 0,
+	} {
+		if got := retryAfter(value, now); got != want {
+			t.Errorf("%q: %s, want %s", value, got, want)
+		}
+	}
+}
+
+func FuzzRetryAfter(f *testing.F) {
+	for _, s := range []string{"120", "Sat, 21 Nov 2026 12:00:20 GMT", "Saturday, 21-Nov-26 12:00:20 GMT", "Sat Nov 21 12:00:20 2026"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, value string) {
+		if got := retryAfter(value, time.Unix(0, 0)); got < 0 {
+			t.Errorf("%q: %s", value, got)
+		}
+	})
 }

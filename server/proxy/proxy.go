@@ -1,8 +1,10 @@
 // Package proxy is the HTTP proxy that lets unmodified clients meet Treaty under the clouds' own names.
 //
-// It owns the decision about each host: a cloud name that Treaty answers is handed, as a raw connection, to
-// the server's own TLS listener in this process; any other cloud name is refused, so that nothing meant for
-// a cloud leaves the machine; every other host is tunnelled. TLS, certificates and answers are the server's.
+// It owns the decision about each host: a cloud name that Treaty answers, or an issuer's that it serves, is
+// handed, as a raw connection, to the server's own TLS listener in this process; any other cloud name is
+// refused, so that nothing meant for a cloud leaves the machine; every other host is tunnelled. It stands in
+// for the link-local address at which machines find their metadata, too. TLS, certificates and answers are
+// the server's.
 package proxy
 
 import (
@@ -15,6 +17,7 @@ import (
 	"net/http"
 	"net/http/httputil"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -38,6 +41,11 @@ type Proxy struct {
 	Inner *Listener
 	// Own reports whether host:port is this server's own TLS address, answered here as well.
 	Own func(hostport string) bool
+	// Answers reports whether a host is that of an issuer that is served here; nil answers none.
+	Answers func(hostport string) bool
+	// Metadata answers plain requests for a machine's metadata: to the link-local addresses, and to the
+	// proxy's own. nil is none.
+	Metadata http.Handler
 	// Tunnel says for whom other hosts are connected to: "loopback" clients, "all", "none".
 	Tunnel string
 	Log    *slog.Logger
@@ -72,6 +80,9 @@ func (p *Proxy) Close() {
 func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	target := r.Host
 	if r.Method != http.MethodConnect {
+		if p.metadata(w, r) {
+			return
+		}
 		if !r.URL.IsAbs() {
 			refuse(w, http.StatusBadRequest, "this is Treaty's proxy: set it as HTTPS_PROXY, see treaty env")
 			return
@@ -95,6 +106,30 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+// metadataPaths are those of the metadata services of Azure and Google, and of machines by name.
+var metadataPaths = []string{"/metadata/", "/computeMetadata/", "/machines/"}
+
+// metadata answers a request for a machine's metadata and reports whether it was one. Whoever may ask gets
+// tokens without a secret, as on a real machine: clients elsewhere only where the proxy serves all.
+func (p *Proxy) metadata(w http.ResponseWriter, r *http.Request) bool {
+	asked := r.URL.IsAbs() && r.URL.Scheme == "http" && names.Metadata(r.URL.Host) ||
+		!r.URL.IsAbs() && slices.ContainsFunc(metadataPaths, func(path string) bool { return strings.HasPrefix(r.URL.Path, path) })
+	if !asked || p.Metadata == nil {
+		return false
+	}
+	if p.Tunnel != "all" && !fromLoopback(r.RemoteAddr) {
+		refuse(w, http.StatusForbidden, "Treaty's proxy gives machines' identities to clients on this machine only")
+		return true
+	}
+	if r.URL.IsAbs() {
+		r.Host, r.URL.Scheme, r.URL.Host = r.URL.Host, "", ""
+	}
+	r.Header.Del("Proxy-Authorization")
+	r.Header.Del("Proxy-Connection")
+	p.Metadata.ServeHTTP(w, r)
+	return true
+}
+
 // What becomes of a host.
 const (
 	answered  = "answered"
@@ -112,7 +147,7 @@ func (p *Proxy) decide(r *http.Request, target string) (kind, why string) {
 			return refused, fmt.Sprintf("Treaty answers %s on port 443 only", host)
 		}
 		return answered, ""
-	case p.Own != nil && p.Own(target):
+	case p.Own != nil && p.Own(target), p.Answers != nil && p.Answers(strings.TrimSuffix(target, ":443")):
 		return answered, ""
 	case names.Cloud(host):
 		return refused, fmt.Sprintf("Treaty does not serve %s and lets nothing meant for a cloud leave this machine", host)

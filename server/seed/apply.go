@@ -16,25 +16,32 @@ import (
 
 // Target is where a document is applied.
 type Target struct {
-	Accounts      directory.Accounts
-	Pools         directory.Pools
-	Identities    directory.Identities
-	Tenants       directory.Tenants
-	Applications  directory.Applications
-	Principals    directory.Principals
-	Federated     directory.FederatedCredentials
-	Assignments   directory.AppRoleAssignments
-	Users         directory.Users
-	Subscriptions directory.Subscriptions
-	Roles         directory.Roles
-	IAM           IAM
-	Sealer        *credential.Sealer
-	Now           func() time.Time
+	Accounts          directory.Accounts
+	Pools             directory.Pools
+	Identities        directory.Identities
+	Tenants           directory.Tenants
+	Applications      directory.Applications
+	Principals        directory.Principals
+	Federated         directory.FederatedCredentials
+	Assignments       directory.AppRoleAssignments
+	Users             directory.Users
+	Subscriptions     directory.Subscriptions
+	Roles             directory.Roles
+	Resources         directory.Resources
+	ManagedIdentities directory.ManagedIdentities
+	Machines          directory.Machines
+	Issuers           directory.Issuers
+	IAM               IAM
+	Sealer            *credential.Sealer
+	Now               func() time.Time
 
 	// FirstParty gives the service principals that every tenant has: Microsoft's own resources.
 	FirstParty func(t directory.Tenant, newID func() string) []directory.ServicePrincipal
 	// RoleID gives the GUID of a built-in Azure role by its name.
 	RoleID func(name string) (id string, ok bool)
+	// IssuerBase is what the URLs of issuers begin with that name none, without a slash at its end: a hub's
+	// https://hub.example.org/idp. A twin has none.
+	IssuerBase string
 	// DefaultResource is the resource of permissions that name none: Microsoft Graph's URL.
 	DefaultResource string
 }
@@ -61,14 +68,14 @@ func (t Target) Empty(ctx context.Context, account, tenant string) (noAccount, n
 // Begin makes a first start's document true: the names of its accounts and tenants come last, when all that
 // is in them is there.
 func (t Target) Begin(ctx context.Context, d Document) error {
-	begun, named := Document{}, Document{}
+	begun, named := Document{Issuers: d.Issuers}, Document{}
 	for _, a := range d.Accounts {
 		named.Accounts = append(named.Accounts, Account{ID: a.ID, Name: a.Name})
 		a.Name = Unfinished
 		begun.Accounts = append(begun.Accounts, a)
 	}
 	for _, tn := range d.Tenants {
-		named.Tenants = append(named.Tenants, Tenant{ID: tn.ID, Name: tn.Name, Domains: tn.Domains, Country: tn.Country})
+		named.Tenants = append(named.Tenants, Tenant{ID: tn.ID, Name: tn.Name, Domains: tn.Domains, Country: tn.Country, Keys: tn.Keys})
 		tn.Name = Unfinished
 		begun.Tenants = append(begun.Tenants, tn)
 	}
@@ -90,6 +97,9 @@ func (t Target) Apply(ctx context.Context, d Document) error {
 	}
 	for i, tn := range d.Tenants {
 		t.tenant(ctx, &ps, fmt.Sprintf("tenants[%d]", i), tn)
+	}
+	for i, n := range d.Issuers {
+		t.issuer(ctx, &ps, fmt.Sprintf("issuers[%d]", i), n)
 	}
 	for i, tn := range d.Tenants { // when every tenant's applications exist
 		t.grants(ctx, &ps, fmt.Sprintf("tenants[%d]", i), tn)
@@ -219,8 +229,8 @@ func (t Target) tenant(ctx context.Context, ps *config.Problems, path string, tn
 	if !note(ps, path, err) {
 		return
 	}
-	want := directory.Tenant{ID: tn.ID, DisplayName: tn.Name, CountryCode: tn.Country, Domains: tn.Domains, CreatedAt: created}
-	if have.ID == "" || have.DisplayName != want.DisplayName || have.CountryCode != want.CountryCode || !slices.Equal(have.Domains, want.Domains) {
+	want := directory.Tenant{ID: tn.ID, DisplayName: tn.Name, CountryCode: tn.Country, Domains: tn.Domains, OwnKeys: tn.Keys == ownKeys, CreatedAt: created}
+	if have.ID == "" || have.DisplayName != want.DisplayName || have.CountryCode != want.CountryCode || have.OwnKeys != want.OwnKeys || !slices.Equal(have.Domains, want.Domains) {
 		if !note(ps, path, t.Tenants.PutTenant(ctx, want)) {
 			return
 		}
@@ -236,6 +246,12 @@ func (t Target) tenant(ctx context.Context, ps *config.Problems, path string, tn
 	}
 	for i, s := range tn.Subscriptions {
 		note(ps, fmt.Sprintf("%s.subscriptions[%d]", path, i), t.subscription(ctx, tn.ID, s))
+	}
+	for i, m := range tn.ManagedIdentities {
+		t.managedIdentity(ctx, ps, fmt.Sprintf("%s.managed_identities[%d]", path, i), want, m)
+	}
+	for i, m := range tn.Machines {
+		note(ps, fmt.Sprintf("%s.machines[%d]", path, i), t.MachineOf(ctx, tn.ID, Derived("machine", m.Name), m, tn.named()))
 	}
 }
 
@@ -291,12 +307,13 @@ func (t Target) grants(ctx context.Context, ps *config.Problems, path string, tn
 		if err != nil {
 			continue // the application could not be made: that is a problem already
 		}
-		for j, g := range a.Permissions {
-			note(ps, fmt.Sprintf("%s.permissions[%d]", p, j), t.permission(ctx, sp, g))
-		}
-		for j, r := range a.Roles {
-			note(ps, fmt.Sprintf("%s.roles[%d]", p, j), t.assign(ctx, tn.ID, sp.ID, "ServicePrincipal", r))
-		}
+		t.holds(ctx, ps, p, tn.ID, sp.ID, a.Permissions, a.Roles)
+	}
+	for i, m := range tn.ManagedIdentities {
+		t.holds(ctx, ps, fmt.Sprintf("%s.managed_identities[%d]", path, i), tn.ID, m.PrincipalID, m.Permissions, m.Roles)
+	}
+	for i, m := range tn.Machines {
+		t.HoldsOf(ctx, ps, fmt.Sprintf("%s.machines[%d]", path, i), m)
 	}
 	for i, r := range tn.RoleAssignments {
 		note(ps, fmt.Sprintf("%s.role_assignments[%d]", path, i), t.assign(ctx, tn.ID, strings.ToLower(r.Principal), r.Type, Role{r.Role, r.Scope}))

@@ -48,6 +48,9 @@ func (d Document) Check() error {
 	for i, t := range d.Tenants {
 		c.tenant(fmt.Sprintf("tenants[%d]", i), t)
 	}
+	for i, n := range d.Issuers {
+		c.issuer(fmt.Sprintf("issuers[%d]", i), n)
+	}
 	return c.Err()
 }
 
@@ -118,6 +121,9 @@ func (c *checker) tenant(path string, t Tenant) {
 	c.form(path+".id", t.ID, guidForm, "GUID")
 	c.unique("tenant", path+".id", t.ID)
 	c.form(path+".country", t.Country, countryForm, "country of two capitals")
+	if t.Keys != sharedKeys && t.Keys != ownKeys {
+		c.Add(path+".keys", "%q is neither shared nor own", t.Keys)
+	}
 	if len(t.Domains) == 0 {
 		c.Add(path+".domains", "a tenant has at least one domain")
 	}
@@ -154,6 +160,12 @@ func (c *checker) tenant(path string, t Tenant) {
 		if r.Type != "ServicePrincipal" && r.Type != "User" && r.Type != "Group" {
 			c.Add(p+".type", "%q is none of ServicePrincipal, User, Group", r.Type)
 		}
+	}
+	for i, m := range t.ManagedIdentities {
+		c.managedIdentity(fmt.Sprintf("%s.managed_identities[%d]", path, i), t.ID, m)
+	}
+	for i, m := range t.Machines {
+		c.machine(fmt.Sprintf("%s.machines[%d]", path, i), m)
 	}
 }
 
@@ -205,13 +217,18 @@ func (c *checker) credentials(path string, a Application) {
 			c.Add(p+".pem", "%v", err)
 		}
 	}
-	if len(a.FederatedCredentials) > maxFederated {
-		c.Add(path+".federated_credentials", "an application has at most %d", maxFederated)
+	c.federated(path, a.AppID, a.FederatedCredentials)
+}
+
+// federated checks the trusts of an application or a managed identity.
+func (c *checker) federated(path, owner string, list []FederatedCredential) {
+	if len(list) > maxFederated {
+		c.Add(path+".federated_credentials", "there are at most %d", maxFederated)
 	}
-	for i, f := range a.FederatedCredentials {
+	for i, f := range list {
 		p := fmt.Sprintf("%s.federated_credentials[%d]", path, i)
 		c.form(p+".name", f.Name, trustName, "name of 3 to 120 letters, digits, - and _")
-		c.unique("trust "+a.AppID, p+".name", f.Name)
+		c.unique("trust "+owner, p+".name", f.Name)
 		c.form(p+".id", f.ID, guidForm, "GUID")
 		if u, err := url.Parse(f.Issuer); err != nil || u.Scheme != "https" || u.Host == "" || len(f.Issuer) > 600 {
 			c.Add(p+".issuer", "%q is no https URL of at most 600 characters", f.Issuer)
@@ -222,7 +239,7 @@ func (c *checker) credentials(path string, a Application) {
 		if len(f.Subject) > 600 {
 			c.Add(p+".subject", "is longer than 600 characters")
 		} else if f.Subject != "" {
-			c.unique("trusted "+a.AppID, p+".subject", f.Issuer+" "+f.Subject)
+			c.unique("trusted "+owner, p+".subject", f.Issuer+" "+f.Subject)
 		}
 		if len(f.Audiences) != 1 || f.Audiences[0] == "" || len(f.Audiences[0]) > 600 {
 			c.Add(p+".audiences", "there is exactly one, of at most 600 characters")
@@ -244,14 +261,7 @@ func (c *checker) grants(path string, a Application) {
 			}
 		}
 	}
-	for i, g := range a.Permissions {
-		if g.Role == "" {
-			c.Add(fmt.Sprintf("%s.permissions[%d].role", path, i), "is missing")
-		}
-	}
-	for i, r := range a.Roles {
-		c.role(fmt.Sprintf("%s.roles[%d]", path, i), r)
-	}
+	c.held(path, a.Permissions, a.Roles)
 }
 
 func (c *checker) role(path string, r Role) {

@@ -373,6 +373,8 @@ func TestAUsersOldKeyBecomesHis(t *testing.T) {
 func FuzzParse(f *testing.F) {
 	f.Add(good)
 	f.Add(identities)
+	f.Add(outside)
+	f.Add("issuers: [{name: x, clients: [{id: c, keys: {keys: [{kty: EC}]}, attributes: {1: 2, a: .nan}, claims: {sub: \"1 +\"}}]}]")
 	f.Add("accounts: [{id: \"210987654321\", roles: [{name: r, trust: {Statement: &a [*a]}}]}]")
 	f.Add("accounts: [{id: \"210987654321\", policies: [{name: p, document: {a: {<<: {b: c}}}}]}]")
 	f.Fuzz(func(t *testing.T, text string) {

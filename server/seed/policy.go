@@ -21,7 +21,7 @@ const (
 	maxNesting  = 16
 )
 
-var errDocument = errors.New("a policy is JSON text or a mapping")
+var errDocument = errors.New("it is JSON text or a mapping")
 
 // UnmarshalYAML reads either form.
 func (p *Policy) UnmarshalYAML(n *yaml.Node) error {
@@ -47,14 +47,14 @@ func (p *Policy) UnmarshalYAML(n *yaml.Node) error {
 // positions of statements mean something.
 func writeJSON(b *bytes.Buffer, n *yaml.Node, depth int) error {
 	if depth > maxNesting || b.Len() > maxDocument {
-		return fmt.Errorf("a policy is nested at most %d deep and has at most %d bytes", maxNesting, maxDocument)
+		return fmt.Errorf("it is nested at most %d deep and has at most %d bytes", maxNesting, maxDocument)
 	}
 	switch n.Kind {
 	case yaml.AliasNode:
 		return writeJSON(b, n.Alias, depth+1)
 	case yaml.ScalarNode:
 		if n.ShortTag() == "!!null" {
-			return errors.New("a member of a policy has no value")
+			return errors.New("a member has no value")
 		}
 		return quote(b, n.Value)
 	case yaml.MappingNode:

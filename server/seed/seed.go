@@ -1,5 +1,6 @@
 // Package seed is what must exist when a server starts: accounts with their identities (users, groups,
-// roles, policies, providers), access keys and identity pools on one side; tenants, applications, users, subscriptions and role assignments on the other.
+// roles, policies, providers), access keys and identity pools on one side; tenants, applications, users,
+// subscriptions, role assignments, managed identities and machines on the other; plain issuers beside both.
 //
 // It owns the YAML document, its checks (every problem at once, with its path) and its application to the
 // repositories, which is idempotent: what the document names exists afterwards as it says, what it does not
@@ -21,10 +22,17 @@ import (
 
 const maxFile = 8 << 20
 
+// Whose keys sign a tenant's tokens.
+const (
+	sharedKeys = "shared"
+	ownKeys    = "own"
+)
+
 // Document is the whole seed.
 type Document struct {
 	Accounts []Account `yaml:"accounts"`
 	Tenants  []Tenant  `yaml:"tenants"`
+	Issuers  []Issuer  `yaml:"issuers"`
 }
 
 // Account is an AWS account.
@@ -69,13 +77,16 @@ type Identity struct {
 
 // Tenant is an Entra tenant.
 type Tenant struct {
-	ID            string         `yaml:"id"`
-	Name          string         `yaml:"name"`
-	Country       string         `yaml:"country"` // two letters; default US
-	Domains       []string       `yaml:"domains"` // the default one first
-	Applications  []Application  `yaml:"applications"`
-	Users         []User         `yaml:"users"`
-	Subscriptions []Subscription `yaml:"subscriptions"`
+	ID                string            `yaml:"id"`
+	Name              string            `yaml:"name"`
+	Country           string            `yaml:"country"` // two letters; default US
+	Domains           []string          `yaml:"domains"` // the default one first
+	Keys              string            `yaml:"keys"`    // shared (default): signs with the keys that tenants share; own: with its own
+	Applications      []Application     `yaml:"applications"`
+	Users             []User            `yaml:"users"`
+	Subscriptions     []Subscription    `yaml:"subscriptions"`
+	ManagedIdentities []ManagedIdentity `yaml:"managed_identities"`
+	Machines          []Machine         `yaml:"machines"`
 	// RoleAssignments are for principals that are no application of this document, by object id.
 	RoleAssignments []RoleAssignment `yaml:"role_assignments"`
 }
@@ -110,12 +121,13 @@ type AppRole struct {
 	Members     []string `yaml:"members"` // Application, User; default Application
 }
 
-// Secret is a client secret.
+// Secret is a client secret. The control interface never gives a Value back, but for one that it made.
 type Secret struct {
-	ID      string            `yaml:"id"` // keyId
-	Name    string            `yaml:"name"`
-	Value   credential.Secret `yaml:"value"`
-	Expires string            `yaml:"expires"` // RFC 3339 or a date; default the year 2299, as long as Entra allows
+	ID      string            `yaml:"id" json:"id,omitempty"` // keyId
+	Name    string            `yaml:"name" json:"name,omitempty"`
+	Value   credential.Secret `yaml:"value" json:"value,omitempty"`
+	Expires string            `yaml:"expires" json:"expires,omitempty"` // RFC 3339 or a date; default the year 2299, as long as Entra allows
+	Hint    string            `yaml:"-" json:"hint,omitempty"`          // its first characters, of one that is kept
 }
 
 // Certificate is a key credential.
@@ -138,14 +150,14 @@ type FederatedCredential struct {
 
 // Permission is an app role of a resource.
 type Permission struct {
-	Resource string `yaml:"resource"` // a name of its service principal; default Microsoft Graph's URL
-	Role     string `yaml:"role"`     // the role's value: Application.Read.All
+	Resource string `yaml:"resource" json:"resource,omitempty"` // a name of its service principal; default Microsoft Graph's URL
+	Role     string `yaml:"role" json:"role"`                   // the role's value: Application.Read.All
 }
 
 // Role is an Azure role at a scope.
 type Role struct {
-	Role  string `yaml:"role"`  // Reader, Contributor, Owner … or the definition's GUID
-	Scope string `yaml:"scope"` // /subscriptions/…
+	Role  string `yaml:"role" json:"role"`   // Reader, Contributor, Owner … or the definition's GUID
+	Scope string `yaml:"scope" json:"scope"` // /subscriptions/…
 }
 
 // User is a person.
@@ -212,10 +224,14 @@ func (d *Document) Complete() {
 	for i := range d.Tenants {
 		d.Tenants[i].complete()
 	}
+	for i := range d.Issuers {
+		d.Issuers[i].complete()
+	}
 }
 
 func (t *Tenant) complete() {
 	or(&t.Country, "US")
+	or(&t.Keys, sharedKeys)
 	or(&t.Name, first(t.Domains))
 	guid(&t.ID, "tenant", first(t.Domains))
 	for i := range t.Domains {
@@ -235,6 +251,12 @@ func (t *Tenant) complete() {
 	}
 	for i := range t.RoleAssignments {
 		or(&t.RoleAssignments[i].Type, "ServicePrincipal")
+	}
+	for i := range t.ManagedIdentities {
+		t.ManagedIdentities[i].complete(t)
+	}
+	for i := range t.Machines {
+		t.Machines[i].Complete(t.subscription())
 	}
 }
 
@@ -262,11 +284,14 @@ func (a *Application) complete(tenant string) {
 		guid(&c.ID, a.AppID, "certificate", c.Name, fmt.Sprint(i))
 	}
 	for i := range a.FederatedCredentials {
-		c := &a.FederatedCredentials[i]
-		guid(&c.ID, a.AppID, "federated", c.Name)
-		if len(c.Audiences) == 0 {
-			c.Audiences = []string{"api://AzureADTokenExchange"}
-		}
+		a.FederatedCredentials[i].complete(a.AppID)
+	}
+}
+
+func (c *FederatedCredential) complete(owner string) {
+	guid(&c.ID, owner, "federated", c.Name)
+	if len(c.Audiences) == 0 {
+		c.Audiences = []string{"api://AzureADTokenExchange"}
 	}
 }
 

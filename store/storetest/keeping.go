@@ -103,6 +103,10 @@ func snapshot(t *testing.T, s *store.Store) {
 	ok(t, s.Applications.CreateApplication(ctx, application("new")))
 	ok(t, s.Tenants.PutTenant(ctx, directory.Tenant{ID: "t", Domains: []string{"changed.example"}}))
 	ok(t, s.Principals.DeletePrincipal(ctx, "t", "sp"))
+	ok(t, s.Resources.DeleteResource(ctx, "/subscriptions/s/resourceGroups/rg"))
+	ok(t, s.Machines.DeleteMachine(ctx, "m"))
+	ok(t, s.Issuers.DeleteIssuer(ctx, "okta"))
+	ok(t, s.Once.Use(ctx, "jti", at(0), at(9)))
 	ok(t, s.Memberships.Leave(ctx, person("ada").ID, team("g").ID))
 	ok(t, s.AccessKeys.DeleteAccessKey(ctx, person("ada").ID, "AKIAUSER"))
 	ok(t, s.IAMRoles.Delete(ctx, role("r").ID, 1))
@@ -128,6 +132,12 @@ func snapshot(t *testing.T, s *store.Store) {
 	refused(t, s.Applications.CreateApplication(ctx, application("app")), fault.Conflict)
 	ok(t, s.Applications.DeleteApplication(ctx, "t", "app"))
 	got(t, []directory.FederatedCredential{})(s.FederatedCredentials.FederatedCredentials(ctx, "app"))
+	got(t, issuer("okta"))(s.Issuers.IssuerAt(ctx, issuer("okta").Places[0]))
+	ok(t, s.Resources.DeleteResource(ctx, "/subscriptions/s/resourceGroups/rg"))
+	missing[directory.ServicePrincipal](t)(s.Principals.Principal(ctx, "t", identityPrincipal("rg", "mi").ID))
+	ok(t, s.Machines.DeleteMachine(ctx, "m"))
+	missing[directory.ServicePrincipal](t)(s.Principals.Principal(ctx, "t", system("m").ID))
+	refused(t, s.Once.Use(ctx, "jti", at(0), at(9)), fault.Conflict) // what was used stays used
 
 	ok(t, s.Reset(ctx))
 	if left := everything(t, s); strings.Count(left, "[]") != strings.Count(left, "\n") {
@@ -135,6 +145,8 @@ func snapshot(t *testing.T, s *store.Store) {
 	}
 	missing[audit.Event](t)(s.Audit.Find(ctx, "q"))
 	refused(t, s.Restore(ctx), fault.NotFound)
+	got(t, false)(s.Issuers.Hosts(ctx, issuer("okta").Places[0].Host))
+	ok(t, s.Once.Use(ctx, "jti", at(0), at(9)))
 }
 
 // fill puts one of everything.
@@ -159,6 +171,10 @@ func fill(t *testing.T, s *store.Store) {
 	ok(t, err)
 	ok(t, s.Roles.PutRoleDefinition(ctx, directory.RoleDefinition{ID: "d", TenantID: "t", Name: "n"}))
 	ok(t, s.Roles.AssignRole(ctx, directory.RoleAssignment{ID: "a", TenantID: "t", Scope: "/", PrincipalID: "sp", RoleDefinitionID: "d"}))
+	ok(t, s.Machines.CreateMachine(ctx, machine("m"), system("m")))
+	ok(t, s.ManagedIdentities.CreateManagedIdentity(ctx, identityResource("rg", "mi"), identityPrincipal("rg", "mi")))
+	ok(t, s.FederatedCredentials.CreateFederatedCredential(ctx, trust("fm", identityPrincipal("rg", "mi").ID), 20))
+	ok(t, s.Issuers.CreateIssuer(ctx, issuer("okta")))
 }
 
 func fillIAM(t *testing.T, s *store.Store) {
@@ -216,6 +232,12 @@ func everything(t *testing.T, s *store.Store) string {
 	line(v12, err)
 	v13, err := s.Roles.RoleAssignments(ctx, "t")
 	line(v13, err)
+	v14, err := s.Machines.Machines(ctx)
+	line(v14, err)
+	v15, err := s.FederatedCredentials.FederatedCredentials(ctx, identityPrincipal("rg", "mi").ID)
+	line(v15, err)
+	v16, err := s.Issuers.Issuers(ctx, "", 9)
+	line(v16, err)
 	everythingOfIAM(t, s, line)
 	return out.String()
 }

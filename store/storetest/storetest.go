@@ -60,7 +60,9 @@ func Run(t *testing.T, open func(t *testing.T) *store.Store) {
 		{"callers who resolve at once", resolving}, {"tenants", tenants}, {"applications", applications},
 		{"principals", principals}, {"federated credentials", federated}, {"callers who reach a limit at once", limiting},
 		{"app role assignments", appRoles}, {"users", users}, {"subscriptions", subscriptions}, {"resources", resources},
-		{"roles", roles}, {"keys", keys}, {"audit", events}, {"snapshot", snapshot}, {"texts", texts},
+		{"roles", roles}, {"owners of federated credentials", owning}, {"machines", machines}, {"managed identities", managedIdentities},
+		{"callers who make and delete managed identities at once", vanishing}, {"issuers", issuers}, {"callers who claim the same of issuers", claiming},
+		{"what is used once", once}, {"keys", keys}, {"audit", events}, {"snapshot", snapshot}, {"texts", texts},
 	} {
 		t.Run(part.name, func(t *testing.T) {
 			t.Parallel()

@@ -16,9 +16,11 @@ import (
 // Bounds of a key set. Entra and AWS use the first 100 keys of an issuer (workload identity federation
 // considerations; IAM, "Obtain the thumbprint for an OpenID Connect identity provider").
 const (
-	MaxKeySet = 1 << 20
-	MaxKeys   = 100
-	maxChain  = 8 // certificates of one key that are read
+	MaxKeySet      = 1 << 20
+	MaxKeys        = 100
+	maxChain       = 8        // certificates of one key that are read
+	maxCertificate = 16 << 10 // of each, in base64
+	maxKeyID       = 1024     // bytes: what is read is kept, and a set may have a hundred
 )
 
 // PublicKey is one usable key of a set.
@@ -38,8 +40,8 @@ type KeySet struct {
 var errNoKeys = errors.New("the document has no array keys")
 
 // ParseKeySet reads a JWK Set (RFC 7517 section 5). One bad key does not spoil the set: it is skipped and
-// named. Keys for encryption, symmetric keys, unknown types and weak RSA keys are skipped, as is what
-// comes after the first MaxKeys.
+// named. Keys for encryption, symmetric keys, unknown types, weak RSA keys and keys that come with their
+// private part are skipped, as is what comes after the first MaxKeys.
 func ParseKeySet(doc []byte) (KeySet, error) {
 	if len(doc) > MaxKeySet {
 		return KeySet{}, fmt.Errorf("key set: it has %d bytes, more than %d", len(doc), MaxKeySet)
@@ -74,7 +76,7 @@ func ParseKeySet(doc []byte) (KeySet, error) {
 	return set, nil
 }
 
-// ParseKey reads one public JWK. Private members are ignored.
+// ParseKey reads one public JWK.
 func ParseKey(doc []byte) (PublicKey, error) {
 	if len(doc) > MaxKeySet {
 		return PublicKey{}, fmt.Errorf("key: it has %d bytes, more than %d", len(doc), MaxKeySet)
@@ -111,6 +113,14 @@ func parseKey(m map[string]any) (PublicKey, error) {
 	default:
 		return PublicKey{}, fmt.Errorf("type %.16q is not supported", raw.Kty)
 	}
+	// RFC 7518 sections 6.2.2.1 and 6.3.2.1: every private key has d. Who publishes it vouches for nothing
+	// by it any more.
+	if _, private := m["d"]; private {
+		return PublicKey{}, errors.New("it comes with its private part, with which anybody can sign")
+	}
+	if len(text("kid")) > maxKeyID {
+		return PublicKey{}, fmt.Errorf("its kid is longer than %d bytes", maxKeyID)
+	}
 	for name, to := range map[string]*string{"n": &raw.N, "e": &raw.E, "x": &raw.X, "y": &raw.Y} {
 		v := text(name)
 		if v == "" {
@@ -131,10 +141,14 @@ func parseKey(m map[string]any) (PublicKey, error) {
 	if chain, is := m["x5c"].([]any); is {
 		for _, c := range chain[:min(len(chain), maxChain)] {
 			s, _ := c.(string)
+			if len(s) > maxCertificate {
+				return PublicKey{}, errors.New("a certificate of its x5c is longer than 16 KiB")
+			}
 			raw.X5c = append(raw.X5c, s)
 		}
 	}
-	return fromTidy(raw, text("kid"), text("alg"))
+	// Cloned, as the text of a document is kept by every part of it.
+	return fromTidy(raw, strings.Clone(text("kid")), strings.Clone(text("alg")))
 }
 
 func fromTidy(raw tidy, kid, alg string) (PublicKey, error) {

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unsafe"
 
 	gojose "github.com/go-jose/go-jose/v4"
 	"github.com/google/go-cmp/cmp"
@@ -140,6 +141,11 @@ func TestUnusableKeysAreSkippedAndNamed(t *testing.T) {
 		"an even exponent":     {`{"kty":"RSA","n":"` + weak.N + weak.N + `","e":"AAAC"}`, "exponent"},
 		"a bound of its curve": {strings.Replace(string(goodDoc), `"use"`, `"alg":"ES384","use"`, 1), "needs an EC key on P-384"},
 		"a text":               {`"key"`, "not an object"},
+		"a certificate alone":  {`{"kty":"RSA","x5c":["` + base64.StdEncoding.EncodeToString(certificate(t).Raw) + `"]}`, "missing n/e"},
+		"a huge certificate":   {strings.Replace(string(goodDoc), `"use"`, `"x5c":["`+strings.Repeat("A", maxCertificate+1)+`"],"use"`, 1), "longer than 16 KiB"},
+		"an endless id":        {strings.Replace(string(goodDoc), `"good"`, `"`+strings.Repeat("k", maxKeyID+1)+`"`, 1), "kid is longer"},
+		"for signing":          {`{"kty":"RSA","key_ops":["sign"]}`, "lack verify"},
+		"of a kind to come":    {`{"kty":"AKP","alg":"ML-DSA-44","pub":"AA"}`, `type "AKP"`},
 	} {
 		set, err := ParseKeySet([]byte(`{"keys":[` + c.key + `,` + string(goodDoc) + `]}`))
 		if err != nil || len(set.Keys) != 1 || set.Keys[0].ID != "good" {
@@ -172,14 +178,42 @@ func TestKeySetsAreBounded(t *testing.T) {
 	}
 }
 
-func TestPrivateMembersAreIgnored(t *testing.T) {
+func TestKeysWithTheirPrivatePartAreNotUsed(t *testing.T) {
 	t.Parallel()
-	doc, err := json.Marshal(gojose.JSONWebKey{Key: keys().p256, KeyID: "k"})
-	if err != nil || !strings.Contains(string(doc), `"d":`) {
-		t.Fatalf("%s, %v", doc, err)
+	for _, key := range []any{keys().p256, keys().rsa, keys().ed} {
+		doc, err := json.Marshal(gojose.JSONWebKey{Key: key, KeyID: "k"})
+		if err != nil || !strings.Contains(string(doc), `"d":`) {
+			t.Fatalf("%s, %v", doc, err)
+		}
+		if k, err := ParseKey(doc); err == nil || !strings.Contains(err.Error(), "private part") {
+			t.Errorf("%+v, %v", k, err)
+		}
 	}
-	k, err := ParseKey(doc)
-	if err != nil || !keys().p256.PublicKey.Equal(k.Key) {
-		t.Errorf("%+v, %v", k, err)
+}
+
+// What is kept of a set must not keep the set: a thousand issuers may have half a megabyte each.
+func TestAKeyDoesNotHoldOnToItsDocument(t *testing.T) {
+	t.Parallel()
+	j, _ := Publish("the id", keys().p256.Public(), nil)
+	j.Alg = ES256
+	doc, _ := json.Marshal(JWKS{Keys: []JWK{j}})
+	text := string(doc)
+	set, err := ParseKeySet(doc)
+	if err != nil || len(set.Keys) != 1 {
+		t.Fatalf("%+v, %v", set, err)
+	}
+	top, _, err := Object(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	k, err := parseKey(top["keys"].([]any)[0].(map[string]any))
+	if err != nil {
+		t.Fatal(err)
+	}
+	from := uintptr(unsafe.Pointer(unsafe.StringData(text)))
+	for _, s := range []string{k.ID, k.Algorithm} {
+		if at := uintptr(unsafe.Pointer(unsafe.StringData(s))); at >= from && at < from+uintptr(len(text)) {
+			t.Errorf("%q is a part of the document", s)
+		}
 	}
 }

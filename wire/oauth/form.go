@@ -12,6 +12,7 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 )
 
@@ -38,6 +39,21 @@ type Form map[string]string
 // empty form, because the service then misses its first parameter. A parameter that comes twice with
 // different values is malformed (RFC 6749 section 3.2).
 func ParseForm(r *http.Request) (Form, error) {
+	return parseForm(r, nil)
+}
+
+// ParseRepeated is ParseForm where the named parameters may come several times, as audience and resource
+// may in RFC 8693 section 2.1: their values are in repeated, in order and each once, and not in the form.
+func ParseRepeated(r *http.Request, names ...string) (form Form, repeated map[string][]string, err error) {
+	repeated = make(map[string][]string, len(names))
+	for _, n := range names {
+		repeated[n] = nil
+	}
+	form, err = parseForm(r, repeated)
+	return form, repeated, err
+}
+
+func parseForm(r *http.Request, repeated map[string][]string) (Form, error) {
 	media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if err != nil || media != "application/x-www-form-urlencoded" {
 		return Form{}, nil
@@ -52,10 +68,10 @@ func ParseForm(r *http.Request) (Form, error) {
 	case len(raw) > MaxBody:
 		return nil, ErrTooLarge
 	}
-	return parse(string(raw))
+	return parse(string(raw), repeated)
 }
 
-func parse(raw string) (Form, error) {
+func parse(raw string, repeated map[string][]string) (Form, error) {
 	if strings.Count(raw, "&") >= MaxParameters {
 		return nil, ErrTooLarge
 	}
@@ -74,6 +90,12 @@ func parse(raw string) (Form, error) {
 		}
 		if len(value) > MaxValue {
 			return nil, ErrTooLarge
+		}
+		if values, may := repeated[name]; may {
+			if !slices.Contains(values, value) {
+				repeated[name] = append(values, value)
+			}
+			continue
 		}
 		if before, twice := form[name]; twice && before != value {
 			return nil, ErrMalformed

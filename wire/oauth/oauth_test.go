@@ -109,3 +109,17 @@ func FuzzParseForm(f *testing.F) {
 		}
 	})
 }
+
+func TestParseRepeated(t *testing.T) {
+	t.Parallel()
+	form, repeated, err := oauth.ParseRepeated(post("a=1&audience=x&audience=y&audience=x&resource=&a=1", "application/x-www-form-urlencoded"), "audience", "resource")
+	if d := cmp.Diff(oauth.Form{"a": "1"}, form); d != "" || err != nil {
+		t.Errorf("%v %s", err, d)
+	}
+	if d := cmp.Diff(map[string][]string{"audience": {"x", "y"}, "resource": nil}, repeated); d != "" {
+		t.Error(d)
+	}
+	if _, _, err := oauth.ParseRepeated(post("a=1&a=2", "application/x-www-form-urlencoded"), "audience"); !errors.Is(err, oauth.ErrMalformed) {
+		t.Error(err)
+	}
+}

@@ -70,20 +70,6 @@ func (f *EntraToAWS) workload(ctx context.Context) error {
 	return f.tell("In Entra: a workload, and an application that stands for AWS as the audience "+text(api, "appId"), "token", token)
 }
 
-// register creates an application with its service principal.
-func (f *EntraToAWS) register(ctx context.Context, bearer string, body map[string]any) (map[string]any, error) {
-	app, err := f.do(ctx, bearer, "POST", f.GraphURL+"/v1.0/applications", body)
-	if err != nil {
-		return nil, err
-	}
-	sp, err := f.do(ctx, bearer, "POST", f.GraphURL+"/v1.0/servicePrincipals", map[string]any{"appId": text(app, "appId")})
-	if err != nil {
-		return nil, err
-	}
-	app["principal"] = sp["id"]
-	return app, nil
-}
-
 // token is what the workload shows at AWS.
 func (f *EntraToAWS) token(ctx context.Context) (string, error) {
 	c, err := azidentity.NewClientSecretCredential(f.TenantID, f.app, f.secret, &azidentity.ClientSecretCredentialOptions{ClientOptions: f.options()})

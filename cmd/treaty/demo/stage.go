@@ -38,6 +38,8 @@ type Stage struct {
 	GraphURL, ARMURL       string
 	// Explain tells why the request with this id was answered as it was.
 	Explain func(ctx context.Context, id string) (explain.Report, error)
+	// Control calls the server's own control interface: method, path, JSON in and out.
+	Control func(ctx context.Context, method, path string, in, out any) error
 	// NewID makes a GUID.
 	NewID func() string
 
@@ -155,6 +157,20 @@ func (s *Stage) do(ctx context.Context, bearer, method, url string, body any) (m
 		err = fmt.Errorf("%s %s: %d %v", method, url, status, answer)
 	}
 	return answer, err
+}
+
+// register creates an application with its service principal.
+func (s *Stage) register(ctx context.Context, bearer string, body map[string]any) (map[string]any, error) {
+	app, err := s.do(ctx, bearer, "POST", s.GraphURL+"/v1.0/applications", body)
+	if err != nil {
+		return nil, err
+	}
+	sp, err := s.do(ctx, bearer, "POST", s.GraphURL+"/v1.0/servicePrincipals", map[string]any{"appId": text(app, "appId")})
+	if err != nil {
+		return nil, err
+	}
+	app["principal"] = sp["id"]
+	return app, nil
 }
 
 // token is a decoded token, for telling: times are shown as such.

@@ -1,0 +1,284 @@
+package server
+
+import (
+	"context"
+	"encoding/base64"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/treatyfed/treaty/core/credential"
+	"github.com/treatyfed/treaty/core/directory"
+	"github.com/treatyfed/treaty/core/fault"
+	"github.com/treatyfed/treaty/idp"
+	"github.com/treatyfed/treaty/server/config"
+	"github.com/treatyfed/treaty/server/seed"
+)
+
+// Issuers by the control interface, in both modes:
+//
+//	GET    /_treaty/issuers                   {"issuers":[…]}
+//	POST   /_treaty/issuers                   makes one, of the shape that a seed has
+//	GET    /_treaty/issuers/{name}            with its version
+//	PUT    /_treaty/issuers/{name}            replaces it; with a version, only that version
+//	DELETE /_treaty/issuers/{name}
+//	POST   /_treaty/issuers/{name}/rotate     {"kid":{"ring":"kid of the new key"}}
+//	POST   /_treaty/issuers/{name}/token      a MintOrder; answers a MintedView
+//	GET    /_treaty/issuers/{name}/documents  {"issuer":"URL","documents":{"path below it":"text"}}
+
+// IssuerView is an issuer as the control interface gives and takes it. Secrets are never shown again: an
+// entry with the id of a secret that is there, and no value, keeps it; so does a client without any entry.
+type IssuerView struct {
+	seed.Issuer
+	Endpoint  string    `json:"endpoint,omitempty"` // where this server answers for it by its name
+	CreatedAt time.Time `json:"created_at,omitzero"`
+	Version   int64     `json:"version,omitempty"`
+}
+
+// issuerPage is how many issuers are read at once.
+const issuerPage = 200
+
+func (s *Server) issuerView(i directory.Issuer) IssuerView {
+	return IssuerView{Issuer: seed.IssuerOf(i), Endpoint: s.issuerEndpoint(i.Name), CreatedAt: i.CreatedAt, Version: i.Version}
+}
+
+// issuerEndpoint is the form by name, which is answered whatever the issuer's own URL is.
+func (s *Server) issuerEndpoint(name string) string {
+	if base := s.names.issuers(); base != "" {
+		return base + "/" + name
+	}
+	if base := s.URL(); base != "" {
+		return base + issuersPrefix + "/" + name
+	}
+	return "" // not listening
+}
+
+// CreateIssuer makes an issuer. The answer has the secrets of those clients for which one had to be made, for
+// this one time. The error is config.Problems for what is wrong, fault.Conflict for what is taken.
+func (s *Server) CreateIssuer(ctx context.Context, in seed.Issuer) (IssuerView, error) {
+	defer s.hold()()
+	made, err := s.fillSecrets(&in, nil)
+	if err != nil {
+		return IssuerView{}, err
+	}
+	i, err := s.target().Issuer(in, directory.Issuer{})
+	if err != nil {
+		return IssuerView{}, err
+	}
+	if err := s.store.Issuers.CreateIssuer(ctx, i); err != nil {
+		return IssuerView{}, err
+	}
+	if i, err = s.store.Issuers.Issuer(ctx, i.Name); err != nil {
+		return IssuerView{}, err
+	}
+	return reveal(s.issuerView(i), made), nil
+}
+
+// ReplaceIssuer writes an issuer anew, if its version is still in.Version, where that is given.
+func (s *Server) ReplaceIssuer(ctx context.Context, name string, in IssuerView) (IssuerView, error) {
+	defer s.hold()()
+	have, err := s.store.Issuers.Issuer(ctx, name)
+	if err != nil {
+		return IssuerView{}, err
+	}
+	if in.Name != "" && in.Name != name {
+		return IssuerView{}, config.Problems{{Path: "name", Text: "an issuer is not renamed"}}
+	}
+	in.Name = name
+	if in.Version != 0 && in.Version != have.Version {
+		return IssuerView{}, fault.New(fault.Conflict, "issuer "+name, fmt.Sprintf("its version is %d, not %d", have.Version, in.Version))
+	}
+	made, err := s.fillSecrets(&in.Issuer, have.Clients)
+	if err != nil {
+		return IssuerView{}, err
+	}
+	want, err := s.target().Issuer(in.Issuer, have)
+	if err != nil {
+		return IssuerView{}, err
+	}
+	want.CreatedAt, want.Version = have.CreatedAt, have.Version
+	if err := s.store.Issuers.UpdateIssuer(ctx, want); err != nil {
+		return IssuerView{}, err
+	}
+	if want, err = s.store.Issuers.Issuer(ctx, name); err != nil {
+		return IssuerView{}, err
+	}
+	return reveal(s.issuerView(want), made), nil
+}
+
+// fillSecrets gives clients that have neither secret nor key the secrets that they have already, else a new
+// one; it returns the new ones by client.
+func (s *Server) fillSecrets(in *seed.Issuer, have []directory.IssuerClient) (map[string]credential.Secret, error) {
+	made := map[string]credential.Secret{}
+	in.Clients = slices.Clone(in.Clients)
+	for n := range in.Clients {
+		c := &in.Clients[n]
+		if c.Secret != "" || c.Secrets != nil || len(c.Keys) > 0 || c.Certificate != "" {
+			continue
+		}
+		at := slices.IndexFunc(have, func(h directory.IssuerClient) bool { return h.ID == c.ID })
+		if at >= 0 && len(have[at].Secrets) > 0 {
+			for _, kept := range have[at].Secrets {
+				c.Secrets = append(c.Secrets, seed.Secret{ID: kept.ID, Name: kept.DisplayName, Expires: kept.NotAfter.UTC().Format(time.RFC3339)})
+			}
+			continue
+		}
+		secret, err := s.newSecret()
+		if err != nil {
+			return nil, err
+		}
+		c.Secrets = []seed.Secret{{ID: s.newID(), Value: secret}}
+		made[c.ID] = secret
+	}
+	return made, nil
+}
+
+// newSecret is 30 random bytes without any character that a shell would read.
+func (s *Server) newSecret() (credential.Secret, error) {
+	var b [30]byte
+	if _, err := io.ReadFull(s.rand, b[:]); err != nil {
+		return "", fmt.Errorf("make a secret: %w", err)
+	}
+	return credential.Secret(base64.RawURLEncoding.EncodeToString(b[:])), nil
+}
+
+// reveal shows secrets that were made just now.
+func reveal(v IssuerView, made map[string]credential.Secret) IssuerView {
+	for n, c := range v.Clients {
+		v.Clients[n].Secret = made[c.ID]
+	}
+	return v
+}
+
+func (s *Server) listIssuers(w http.ResponseWriter, r *http.Request) {
+	out := []IssuerView{}
+	for after := ""; ; {
+		page, err := s.store.Issuers.Issuers(r.Context(), after, issuerPage)
+		if err != nil {
+			s.answerControl(w, r, nil, err)
+			return
+		}
+		for _, i := range page {
+			out, after = append(out, s.issuerView(i)), i.Name
+		}
+		if len(page) < issuerPage {
+			break
+		}
+	}
+	s.answerControl(w, r, map[string]any{"issuers": out}, nil)
+}
+
+func (s *Server) createIssuer(w http.ResponseWriter, r *http.Request) {
+	var in IssuerView
+	if !s.readOrder(w, r, &in) {
+		return
+	}
+	out, err := s.CreateIssuer(r.Context(), in.Issuer)
+	s.answerControl(w, r, out, err)
+}
+
+func (s *Server) showIssuer(w http.ResponseWriter, r *http.Request) {
+	i, err := s.store.Issuers.Issuer(r.Context(), r.PathValue("name"))
+	s.answerControl(w, r, s.issuerView(i), err)
+}
+
+func (s *Server) replaceIssuer(w http.ResponseWriter, r *http.Request) {
+	var in IssuerView
+	if !s.readOrder(w, r, &in) {
+		return
+	}
+	out, err := s.ReplaceIssuer(r.Context(), r.PathValue("name"), in)
+	s.answerControl(w, r, out, err)
+}
+
+func (s *Server) deleteIssuer(w http.ResponseWriter, r *http.Request) {
+	defer s.hold()()
+	name := r.PathValue("name")
+	err := s.store.Issuers.DeleteIssuer(r.Context(), name)
+	s.answerControl(w, r, map[string]string{"deleted": name}, err)
+}
+
+// rotateIssuer makes new keys, which sign at once, in those rings that the issuer's algorithms sign with. The
+// old ones stay in the key set for the keyring's overlap.
+func (s *Server) rotateIssuer(w http.ResponseWriter, r *http.Request) {
+	i, err := s.store.Issuers.Issuer(r.Context(), r.PathValue("name"))
+	if err != nil {
+		s.answerControl(w, r, nil, err)
+		return
+	}
+	out := map[string]string{}
+	for _, ring := range s.idp.Rings(i) {
+		k, err := s.keys.RotateNow(r.Context(), ring)
+		if err != nil {
+			s.answerControl(w, r, nil, err)
+			return
+		}
+		out[ring] = k.ID
+	}
+	s.answerControl(w, r, map[string]any{"kid": out}, nil)
+}
+
+// MintOrder asks for a token without client authentication. Subject are claims of a subject token.
+type MintOrder struct {
+	Client     string         `json:"client,omitempty"` // "" for the rules of the issuer alone
+	Audience   []string       `json:"audience,omitempty"`
+	Resource   []string       `json:"resource,omitempty"`
+	Scope      string         `json:"scope,omitempty"`
+	Parameters map[string]any `json:"parameters,omitempty"`
+	Subject    map[string]any `json:"subject,omitempty"`
+	Lifetime   string         `json:"lifetime,omitempty"` // 10m; default the client's
+}
+
+// MintedView is a token that was issued.
+type MintedView struct {
+	Token     string         `json:"token"`
+	Claims    map[string]any `json:"claims"`
+	Algorithm string         `json:"algorithm"`
+	IssuedAt  time.Time      `json:"issued_at"`
+	ExpiresAt time.Time      `json:"expires_at"`
+}
+
+// MintToken issues a token of an issuer, for administrators and tests.
+func (s *Server) MintToken(ctx context.Context, issuer string, o MintOrder) (MintedView, error) {
+	m := idp.Mint{Client: o.Client, Audience: o.Audience, Resource: o.Resource, Scope: o.Scope, Parameters: o.Parameters, Subject: o.Subject}
+	if o.Lifetime != "" {
+		var err error
+		if m.Lifetime, err = time.ParseDuration(o.Lifetime); err != nil || m.Lifetime <= 0 {
+			return MintedView{}, config.Problems{{Path: "lifetime", Text: fmt.Sprintf("%q is no duration above zero, such as 10m", o.Lifetime)}}
+		}
+	}
+	got, err := s.idp.Mint(ctx, issuer, m)
+	return MintedView{Token: got.Token, Claims: got.Claims, Algorithm: got.Algorithm, IssuedAt: got.IssuedAt, ExpiresAt: got.ExpiresAt}, err
+}
+
+func (s *Server) mintToken(w http.ResponseWriter, r *http.Request) {
+	var m MintOrder
+	if !s.readOrder(w, r, &m) {
+		return
+	}
+	out, err := s.MintToken(r.Context(), r.PathValue("name"), m)
+	s.answerControl(w, r, out, err)
+}
+
+func (s *Server) issuerDocuments(w http.ResponseWriter, r *http.Request) {
+	name := r.PathValue("name")
+	i, err := s.store.Issuers.Issuer(r.Context(), name)
+	if err != nil {
+		s.answerControl(w, r, nil, err)
+		return
+	}
+	documents, err := s.idp.Documents(r.Context(), name)
+	out := DocumentsView{Issuer: i.URL, Documents: map[string]string{}}
+	for path, b := range documents {
+		out.Documents[path] = string(b)
+	}
+	s.answerControl(w, r, out, err)
+}
+
+// DocumentsView are an issuer's public documents, by path below its URL.
+type DocumentsView struct {
+	Issuer    string            `json:"issuer"`
+	Documents map[string]string `json:"documents"`
+}
