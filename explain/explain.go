@@ -79,6 +79,9 @@ func change(d trust.Decision) string {
 	case trust.OwnUserToken, trust.OwnAudience, trust.OwnAppToken, trust.OwnTenant:
 		groups = append(groups, d.Own)
 	case trust.NoTrusts:
+		if c, is := d.Report.Checks.Named(trust.CheckClient); is && !c.OK {
+			return c.Fix
+		}
 		return "add a federated credential to the application: issuer " + quote(d.Claims.Text("iss")) + ", subject " + quote(d.Claims.Text("sub")) + ", audience as in the token's aud"
 	case trust.IssuerUnknown, trust.SubjectCase, trust.SubjectMismatch, trust.AudienceMismatch, trust.ExpressionMismatch, trust.ExpressionIssuer:
 		if len(d.Verdicts) > 0 {

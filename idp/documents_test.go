@@ -255,3 +255,17 @@ func TestChangedRulesHoldAtOnce(t *testing.T) {
 		must(t, w.db.Issuers.DeleteIssuer(t.Context(), "plain"))
 	}
 }
+
+func TestWhatIsAtAnotherPlaceIsThereOnly(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, directory.Issuer{Name: "g", URL: "https://accounts.google.com", Preset: "google", Algorithm: "ES256"})
+	const keys = "www.googleapis.com/oauth2/v3/certs"
+	if rec := w.get("https://" + keys); rec.Code != 200 {
+		t.Errorf("%d %s", rec.Code, rec.Body)
+	}
+	for name, rec := range map[string]*httptest.ResponseRecorder{"below the URL": w.get("https://accounts.google.com//" + keys), "below the name": w.named("/g//" + keys), "beside it": w.get("https://www.googleapis.com/oauth2/v3")} {
+		if rec.Code != 404 {
+			t.Errorf("%s: %d %s", name, rec.Code, rec.Body)
+		}
+	}
+}

@@ -126,30 +126,35 @@ var errRefused = errors.New("refused")
 
 // readTokenRequest reads and checks the body.
 func readTokenRequest(r *http.Request, in *tokenRequest, name string) (kubernetesStatus, error) {
+	media := "application/json"
 	if ct := r.Header.Get("Content-Type"); ct != "" {
-		media, _, err := mime.ParseMediaType(ct)
-		if err != nil || media != "application/json" {
+		var err error
+		if media, _, err = mime.ParseMediaType(ct); err != nil || media != "application/json" && media != kubernetesProtobuf {
 			return kubernetesStatus{Code: http.StatusUnsupportedMediaType, Reason: "UnsupportedMediaType",
-				Message: "the body of the request was in an unknown format - accepted media types include: application/json"}, errRefused
+				Message: "the body of the request was in an unknown format - accepted media types include: application/json, " + kubernetesProtobuf}, errRefused
 		}
 	}
 	body, err := io.ReadAll(io.LimitReader(r.Body, rest.MaxBody+1))
 	if err != nil {
 		return kubernetesBad("the body could not be read"), errRefused
 	}
-	return parseTokenRequest(body, in, name)
-}
-
-// parseTokenRequest is readTokenRequest from the bytes on.
-func parseTokenRequest(body []byte, in *tokenRequest, name string) (kubernetesStatus, error) {
 	if len(body) > rest.MaxBody {
 		return kubernetesStatus{Code: http.StatusRequestEntityTooLarge, Reason: "RequestEntityTooLarge", Message: "Request entity too large: limit is 1048576"}, errRefused
 	}
-	if len(bytes.TrimSpace(body)) > 0 {
-		if err := rest.Decode(body, in); err != nil {
-			return kubernetesBad("TokenRequest in version \"v1\" cannot be handled as a TokenRequest: " + err.Error()), errRefused
-		}
+	switch {
+	case media == kubernetesProtobuf:
+		err = in.readProtobuf(body)
+	case len(bytes.TrimSpace(body)) > 0:
+		err = rest.Decode(body, in)
 	}
+	if err != nil {
+		return kubernetesBad("TokenRequest in version \"v1\" cannot be handled as a TokenRequest: " + err.Error()), errRefused
+	}
+	return in.check(name)
+}
+
+// check fills in and checks what a request asks for.
+func (in *tokenRequest) check(name string) (kubernetesStatus, error) {
 	if in.Kind != "" && in.Kind != "TokenRequest" || in.APIVersion != "" && in.APIVersion != "authentication.k8s.io/v1" {
 		return kubernetesBad(fmt.Sprintf("the request is a %.64q of %.64q, not a TokenRequest of authentication.k8s.io/v1", in.Kind, in.APIVersion)), errRefused
 	}

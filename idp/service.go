@@ -69,12 +69,14 @@ func (s *Service) Hosted() http.Handler {
 			s.refuseUnfound(w, r, err)
 			return
 		}
-		path := strings.TrimPrefix(r.URL.Path, place.Path)
+		a := asked{issuer: i, preset: presetOf(i), base: ownBase(i)}
 		if place != ownPlace(i) {
-			s.serve(w, r, asked{issuer: i, preset: presetOf(i), base: ownBase(i), path: "//" + place.Host + r.URL.Path})
+			a.path = "//" + place.Host + r.URL.Path
+			s.serve(w, r, a)
 			return
 		}
-		s.serve(w, r, asked{issuer: i, preset: presetOf(i), base: ownBase(i), path: path})
+		a.path = strings.TrimPrefix(r.URL.Path, place.Path)
+		s.serveOwn(w, r, a)
 	})
 }
 
@@ -94,7 +96,7 @@ func (s *Service) Named() http.Handler {
 			s.refuseUnfound(w, r, err)
 			return
 		}
-		s.serve(w, r, asked{issuer: i, preset: presetOf(i), base: s.namedBase(i), path: rest})
+		s.serveOwn(w, r, asked{issuer: i, preset: presetOf(i), base: s.namedBase(i), path: rest})
 	})
 }
 
@@ -104,6 +106,16 @@ type asked struct {
 	preset preset
 	base   string // where its endpoints are for who asked, without a slash at the end
 	path   string // as preset.serve is given it
+}
+
+// serveOwn serves what was asked below the issuer's URL or name. A path that looks like another place is
+// none: what a product answers at another host is not to be had at this one.
+func (s *Service) serveOwn(w http.ResponseWriter, r *http.Request, a asked) {
+	if strings.HasPrefix(a.path, "//") {
+		s.refuseUnfound(w, r, fault.New(fault.NotFound, "issuer "+a.issuer.Name, "it has no such endpoint"))
+		return
+	}
+	s.serve(w, r, a)
 }
 
 func (s *Service) serve(w http.ResponseWriter, r *http.Request, a asked) {

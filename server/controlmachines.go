@@ -71,15 +71,12 @@ func (s *Server) CreateMachine(ctx context.Context, in MachineOrder) (directory.
 	if err != nil {
 		return directory.Machine{}, err
 	}
-	if _, err := s.store.Machines.Machine(ctx, m.Name); !errors.Is(err, fault.NotFound) {
-		if err == nil {
+	t := s.target()
+	if err := t.NewMachine(ctx, tn.ID, s.newID(), m); err != nil {
+		if errors.Is(err, fault.Conflict) {
 			err = fault.New(fault.Conflict, "machine "+m.Name, "name")
 		}
-		return directory.Machine{}, err
-	}
-	t := s.target()
-	if err := t.MachineOf(ctx, tn.ID, s.newID(), m, nil); err != nil {
-		return directory.Machine{}, refused("identities", err)
+		return directory.Machine{}, refused("machine", err)
 	}
 	var ps config.Problems
 	t.HoldsOf(ctx, &ps, "", m)

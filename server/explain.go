@@ -22,7 +22,7 @@ import (
 // under credentials that are given.
 type Question struct {
 	Token       string                          `json:"token"`
-	App         string                          `json:"app,omitempty"` // client id or object id
+	App         string                          `json:"app,omitempty"` // client id or object id of an application or a managed identity
 	Credentials []directory.FederatedCredential `json:"credentials,omitempty"`
 	Tenant      string                          `json:"tenant,omitempty"` // of the application, with Credentials
 }
@@ -46,35 +46,54 @@ func (s *Server) ExplainToken(ctx context.Context, q Question) (explain.Report, 
 		}
 		return answered(d), nil
 	}
-	app, err := s.findApplication(ctx, strings.ToLower(q.App))
-	if err != nil {
-		return explain.Report{}, err
-	}
-	d, _, err := s.authority.Decide(ctx, app, q.Token)
+	d, clientID, err := s.decideFor(ctx, strings.ToLower(q.App), q.Token)
 	if err != nil {
 		return explain.Report{}, err
 	}
 	r := answered(d)
-	r.Caller = app.AppID
+	r.Caller = clientID
 	return r, nil
 }
 
-// findApplication finds an application by client id, else by object id in any tenant.
-func (s *Server) findApplication(ctx context.Context, id string) (directory.Application, error) {
+// decideFor decides about a token as the assertion of a client: an application by client id, or one or a
+// managed identity by any id in any tenant.
+func (s *Server) decideFor(ctx context.Context, id, raw string) (d trust.Decision, clientID string, err error) {
 	app, err := s.store.Applications.ApplicationByAppID(ctx, id)
-	if !errors.Is(err, fault.NotFound) {
-		return app, err
+	if err == nil {
+		d, _, err = s.authority.Decide(ctx, app, raw)
+		return d, app.AppID, err
 	}
-	tenants, err := s.store.Tenants.Tenants(ctx)
-	if err != nil {
-		return app, err
+	tenants, lerr := s.store.Tenants.Tenants(ctx)
+	if lerr != nil {
+		return d, "", lerr
 	}
 	for _, t := range tenants {
-		if app, err = s.store.Applications.Application(ctx, t.ID, id); !errors.Is(err, fault.NotFound) {
-			return app, err
+		if !errors.Is(err, fault.NotFound) {
+			break
+		}
+		if app, err = s.store.Applications.Application(ctx, t.ID, id); err == nil {
+			d, _, err = s.authority.Decide(ctx, app, raw)
+			return d, app.AppID, err
+		}
+		var p directory.ServicePrincipal
+		if p, err = s.principal(ctx, t.ID, id); err == nil && p.Type == directory.TypeManagedIdentity {
+			d, _, err = s.authority.DecideManaged(ctx, p, raw)
+			return d, p.AppID, err
 		}
 	}
-	return app, fault.New(fault.NotFound, "application "+id, "neither a client id nor an object id")
+	if err == nil || errors.Is(err, fault.NotFound) {
+		err = fault.New(fault.NotFound, "application "+id, "neither a client id nor an object id")
+	}
+	return d, "", err
+}
+
+// principal finds a service principal of a tenant by client id or object id.
+func (s *Server) principal(ctx context.Context, tenant, id string) (directory.ServicePrincipal, error) {
+	p, err := s.store.Principals.PrincipalByAppID(ctx, tenant, id)
+	if errors.Is(err, fault.NotFound) {
+		p, err = s.store.Principals.Principal(ctx, tenant, id)
+	}
+	return p, err
 }
 
 // ExplainOffline is ExplainToken without a server: keys come from keys, the names are the clouds' own.

@@ -34,8 +34,12 @@ const (
 	TimeInvalid        Reason = "time invalid"        // Detail: the claim: exp, nbf or iat
 )
 
-// CheckClaim is the name of the checks that a required claim is there.
-const CheckClaim = "required claim"
+// Names of checks: that a required claim is there, and, by the surface, that the client is of a kind that
+// can have trusts.
+const (
+	CheckClaim  = "required claim"
+	CheckClient = "client type"
+)
 
 // Decision is everything that was found out about a token presented for an owner's trusts.
 type Decision struct {

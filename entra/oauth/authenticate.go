@@ -25,7 +25,6 @@ const (
 // Names of the checks of a client's credential, beside those of an assertion.
 const (
 	checkCredential = "client credential"
-	checkKind       = "client type"
 	checkSecret     = "client secret"
 	checkLifetime   = "secret lifetime"
 )
@@ -75,9 +74,9 @@ func (c *call) judgeNothing(g grant) error {
 
 // refusePublic is the answer to a credential that a public client, which has none, presents.
 func (c *call) refusePublic() error {
-	c.decide(evidence.Checks{{Name: checkKind, Operator: "equals", Want: []string{"confidential"}, Got: []string{"public"},
+	c.decide(evidence.Checks{{Name: trust.CheckClient, Operator: "equals", Want: []string{"confidential"}, Got: []string{"public"},
 		Fix: "send neither client_assertion nor client_secret, or add a credential to the application"}}, c.presented.Header, c.presented.Claims)
-	c.decision.Reason = checkKind
+	c.decision.Reason = trust.CheckClient
 	return aadsts.New(aadsts.ClientPublic)
 }
 

@@ -65,7 +65,7 @@ func (s *Service) decide(ctx context.Context, c client, assertion token.Presente
 	}
 	d, err := s.decideUnder(ctx, c.home, credentials, assertion)
 	if c.federated == "" {
-		d.Report.Checks = append(d.Report.Checks, evidence.Check{Name: checkKind, Operator: "one of", Want: []string{"application", "user-assigned managed identity"},
+		d.Report.Checks = append(d.Report.Checks, evidence.Check{Name: trust.CheckClient, Operator: "one of", Want: []string{"application", "user-assigned managed identity"},
 			Got: []string{"system-assigned managed identity"}, Fix: "use a user-assigned managed identity: a system-assigned one has no federated credentials"})
 	}
 	return d, len(credentials), err

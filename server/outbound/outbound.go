@@ -126,7 +126,6 @@ func New(policy *Policy, own func(host string) http.Handler, roots *x509.CertPoo
 		TLSClientConfig:        &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12},
 		ForceAttemptHTTP2:      true,
 		TLSHandshakeTimeout:    timeout,
-		ResponseHeaderTimeout:  timeout,
 		MaxResponseHeaderBytes: 64 << 10,
 		MaxIdleConns:           16,
 		MaxConnsPerHost:        8,
@@ -181,6 +180,11 @@ func (c *Client) fetch(ctx context.Context, by *http.Client, address string) ([]
 		return nil, fault.Wrap(fault.Unavailable, op, err)
 	}
 	b, err := io.ReadAll(io.LimitReader(resp.Body, maxDocument+1))
+	if err == nil {
+		// A server that was waiting for nothing else answers the end of the connection, and that answer can
+		// still arrive: too late is too late.
+		err = ctx.Err()
+	}
 	if err != nil {
 		return nil, fault.Wrap(fault.Unavailable, op, err)
 	}

@@ -1,6 +1,7 @@
 package outbound
 
 import (
+	"bytes"
 	"compress/gzip"
 	"context"
 	"crypto/x509"
@@ -71,8 +72,8 @@ func issuer(t *testing.T) (*httptest.Server, *x509.CertPool) {
 	})
 	mux.HandleFunc("/loop", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/loop", http.StatusFound) })
 	mux.HandleFunc("/big", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(make([]byte, maxDocument+1)) })
-	mux.HandleFunc("/packed", func(w http.ResponseWriter, _ *http.Request) { pack(w, []byte(`{"ok":true}`)) })
-	mux.HandleFunc("/bomb", func(w http.ResponseWriter, _ *http.Request) { pack(w, make([]byte, 64<<20)) })
+	mux.HandleFunc("/packed", packed([]byte(`{"ok":true}`)))
+	mux.HandleFunc("/bomb", packed(make([]byte, 16<<20)))
 	mux.HandleFunc("/hop/{n}", func(w http.ResponseWriter, r *http.Request) {
 		next := "/doc"
 		if n := r.PathValue("n"); n > "1" {
@@ -105,12 +106,16 @@ func issuer(t *testing.T) (*httptest.Server, *x509.CertPool) {
 
 func none(string) http.Handler { return nil }
 
-// pack sends a document with gzip, whatever the client asked for.
-func pack(w http.ResponseWriter, doc []byte) {
-	w.Header().Set("Content-Encoding", "gzip")
-	z := gzip.NewWriter(w)
-	_, _ = z.Write(doc)
+// packed answers with a document in gzip, whatever the client asked for.
+func packed(doc []byte) http.HandlerFunc {
+	var b bytes.Buffer
+	z := gzip.NewWriter(&b)
+	_, _ = z.Write(doc) // into memory
 	_ = z.Close()
+	return func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Encoding", "gzip")
+		_, _ = w.Write(b.Bytes())
+	}
 }
 
 func TestFetchKeepsToItsLimits(t *testing.T) {

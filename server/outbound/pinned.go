@@ -35,7 +35,6 @@ func (c *Client) FetchPinned(ctx context.Context, address string, thumbprints []
 	network := &http.Transport{
 		DialContext:            c.dial,
 		TLSHandshakeTimeout:    c.timeout,
-		ResponseHeaderTimeout:  c.timeout,
 		MaxResponseHeaderBytes: 64 << 10,
 		DisableKeepAlives:      true,
 		TLSClientConfig: &tls.Config{

@@ -251,7 +251,7 @@ func (t Target) tenant(ctx context.Context, ps *config.Problems, path string, tn
 		t.managedIdentity(ctx, ps, fmt.Sprintf("%s.managed_identities[%d]", path, i), want, m)
 	}
 	for i, m := range tn.Machines {
-		note(ps, fmt.Sprintf("%s.machines[%d]", path, i), t.MachineOf(ctx, tn.ID, Derived("machine", m.Name), m, tn.named()))
+		note(ps, fmt.Sprintf("%s.machines[%d]", path, i), t.machineOf(ctx, tn.ID, m, tn.named()))
 	}
 }
 

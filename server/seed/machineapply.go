@@ -91,10 +91,19 @@ func (t Target) group(ctx context.Context, tenant, subscription, name, location 
 	return err
 }
 
-// MachineOf makes a machine, or brings it up to what m says; m is complete. named are ARM ids of identities
-// by name, id is the vmId of one that is new. Its system-assigned identity comes and goes with m.SystemAssigned.
-func (t Target) MachineOf(ctx context.Context, tenant, id string, m Machine, named map[string]string) error {
-	want, system, err := t.machine(ctx, tenant, id, m, named)
+// NewMachine makes a machine; fault.Conflict when its name is taken. m is complete, id is its vmId.
+func (t Target) NewMachine(ctx context.Context, tenant, id string, m Machine) error {
+	want, system, err := t.machine(ctx, tenant, id, m, nil)
+	if err != nil {
+		return err
+	}
+	return t.Machines.CreateMachine(ctx, want, system)
+}
+
+// machineOf makes a machine, or brings it up to the document. named are ARM ids of identities by name. Its
+// system-assigned identity comes and goes with m.SystemAssigned.
+func (t Target) machineOf(ctx context.Context, tenant string, m Machine, named map[string]string) error {
+	want, system, err := t.machine(ctx, tenant, Derived("machine", m.Name), m, named)
 	if err != nil {
 		return err
 	}
