@@ -94,7 +94,7 @@ func TestForeignDocumentsAreHeldToTheIssuersName(t *testing.T) {
 		{"configuration: the connection breaks", unreachable, noKey, answer(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, nil), nil},
 		{"configuration: a megabyte", unreachable, noKey, func(x *foreign) { x.configure(m{"x": strings.Repeat("x", 1<<20)}) }, nil},
 		{"configuration: 300 kilobytes", unreachable, noKey, func(x *foreign) { x.configure(m{"x": strings.Repeat("x", 300<<10)}) }, nil},
-		{"configuration: unpacks to 64 megabytes", unreachable, noKey, answer(packed(strings.Repeat(" ", 64<<20)), nil), nil},
+		{"configuration: unpacks to eight megabytes", unreachable, noKey, answer(packed(strings.Repeat(" ", 8<<20)), nil), nil},
 		{"keys: not found", unreachable, noKey, answer(nil, http.NotFound), nil},
 		{"keys: an error, though the body is right", unreachable, noKey, answer(nil, status(500, raw(m{"keys": []m{key("k1", nil)}}))), nil},
 		{"keys: created, though the body is right", unreachable, noKey, answer(nil, status(201, raw(m{"keys": []m{key("k1", nil)}}))), nil},

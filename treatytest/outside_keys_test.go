@@ -104,7 +104,7 @@ func TestForeignKeySetsAreReadByEachCloudsOwnRules(t *testing.T) {
 		}), nil},
 		{"a set of half a megabyte", unreachable, noKey, documentOf(func(doc string) string { return doc + strings.Repeat(" ", 512<<10) }), nil},
 		{"a set that is packed", "", "", func(x *foreign) { x.answers(nil, packed(raw(m{"keys": []m{key("k1", nil)}}))) }, nil},
-		{"a set that unpacks to 64 megabytes", unreachable, noKey, func(x *foreign) { x.answers(nil, packed(strings.Repeat(" ", 64<<20))) }, nil},
+		{"a set that unpacks to eight megabytes", unreachable, noKey, func(x *foreign) { x.answers(nil, packed(strings.Repeat(" ", 8<<20))) }, nil},
 	})
 }
 

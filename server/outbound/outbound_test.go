@@ -73,7 +73,7 @@ func issuer(t *testing.T) (*httptest.Server, *x509.CertPool) {
 	mux.HandleFunc("/loop", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/loop", http.StatusFound) })
 	mux.HandleFunc("/big", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(make([]byte, maxDocument+1)) })
 	mux.HandleFunc("/packed", packed([]byte(`{"ok":true}`)))
-	mux.HandleFunc("/bomb", packed(make([]byte, 16<<20)))
+	mux.HandleFunc("/bomb", packed(make([]byte, 2*maxDocument)))
 	mux.HandleFunc("/hop/{n}", func(w http.ResponseWriter, r *http.Request) {
 		next := "/doc"
 		if n := r.PathValue("n"); n > "1" {
