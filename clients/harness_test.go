@@ -27,6 +27,13 @@ type twin struct {
 var shared *twin
 
 func TestMain(m *testing.M) {
+	if os.Getenv(programVariable) == "azidentity" {
+		if err := azidentityProgram(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
 	code, err := run(m)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "clients:", err)

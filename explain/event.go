@@ -104,6 +104,9 @@ func sections(title string, raw json.RawMessage, depth int) (out []Section) {
 	if d, ok := policyDecision(raw); ok {
 		return policySections(d)
 	}
+	if d, ok := trustDecision(raw); ok {
+		return trustSections(title, d)
+	}
 	for _, e := range elements(raw) {
 		out = append(out, sections(title, e, depth+1)...)
 	}
@@ -118,6 +121,27 @@ func sections(title string, raw json.RawMessage, depth int) (out []Section) {
 	return out
 }
 
+// trustDecision decodes a decision about a token among other evidence.
+func trustDecision(raw json.RawMessage) (d trust.Decision, ok bool) {
+	var has struct{ Report, Verdicts *json.RawMessage }
+	if json.Unmarshal(raw, &has) != nil || has.Report == nil || has.Verdicts == nil {
+		return d, false
+	}
+	return d, json.Unmarshal(raw, &d) == nil
+}
+
+// trustSections are the decision's own, and say which of several tokens it is about.
+func trustSections(title string, d trust.Decision) []Section {
+	out := FromDecision(d, Answer{}).Sections
+	if title == "" {
+		return out
+	}
+	for i := range out {
+		out[i].Title = heading(title + " " + strings.ToLower(out[i].Title[:1]) + out[i].Title[1:])
+	}
+	return out
+}
+
 // refusedChange is the change that a refusing decision by policies in the evidence asks for.
 func refusedChange(raw json.RawMessage, depth int) string {
 	if depth > maxNesting {
@@ -128,6 +152,15 @@ func refusedChange(raw json.RawMessage, depth int) string {
 			return ""
 		}
 		return policyChange(d)
+	}
+	if d, ok := trustDecision(raw); ok {
+		switch d.Reason {
+		case "":
+			return ""
+		case trust.NoTrusts:
+			return "accept tokens of the issuer " + quote(d.Claims.Text("iss")) + " with the audience in the token's aud"
+		}
+		return change(d)
 	}
 	inner := elements(raw)
 	for _, m := range members(raw) {

@@ -53,6 +53,31 @@ func TestEvidenceOfAnyShapeIsReadForItsChecks(t *testing.T) {
 	}
 }
 
+func TestADecisionAmongOtherEvidenceSaysWhichTokenItIsAbout(t *testing.T) {
+	t.Parallel()
+	d := refusal()
+	proof, err := json.Marshal(map[string]any{"client": []any{map[string]any{"name": "client secret", "ok": true}}, "subject": d})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := FromEvent(audit.Event{Surface: "idp", Outcome: audit.Refused, Code: "invalid_request", Evidence: proof}, plainAnswer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fresh := FromDecision(d, Answer{})
+	if len(r.Sections) != len(fresh.Sections)+1 || r.Sections[0].Title != "Client" || r.Sections[1].Title != "Subject token" || r.Change != fresh.Change {
+		t.Errorf("%+v", r)
+	}
+	d.Reason = trust.NoTrusts
+	if proof, err = json.Marshal(map[string]any{"subject": d}); err != nil {
+		t.Fatal(err)
+	}
+	r, err = FromEvent(audit.Event{Surface: "idp", Outcome: audit.Refused, Evidence: proof}, plainAnswer)
+	if err != nil || !strings.HasPrefix(r.Change, "accept tokens of the issuer ") {
+		t.Errorf("%q %v", r.Change, err)
+	}
+}
+
 func TestAnAcceptedCredentialOfARefusedRequestSaysSo(t *testing.T) {
 	t.Parallel()
 	d := trust.Decision{Verdicts: []trust.Verdict{{Trust: "x"}}}

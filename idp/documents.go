@@ -102,6 +102,9 @@ func ring(name, algorithm string) string {
 	return "idp-rsa/" + name
 }
 
+// RingsOf are all rings that an issuer of this name may have, for those who remove them.
+func RingsOf(name string) []string { return []string{ring(name, jose.RS256), ring(name, jose.ES256)} }
+
 // Rings are the rings that an issuer signs with, for those who rotate them.
 func (s *Service) Rings(i directory.Issuer) []string {
 	var out []string

@@ -73,6 +73,9 @@ func (s *Server) CreateIssuer(ctx context.Context, in seed.Issuer) (IssuerView, 
 	if i, err = s.store.Issuers.Issuer(ctx, i.Name); err != nil {
 		return IssuerView{}, err
 	}
+	if err := s.vouchFor(i); err != nil {
+		return IssuerView{}, err
+	}
 	return reveal(s.issuerView(i), made), nil
 }
 
@@ -103,6 +106,9 @@ func (s *Server) ReplaceIssuer(ctx context.Context, name string, in IssuerView) 
 		return IssuerView{}, err
 	}
 	if want, err = s.store.Issuers.Issuer(ctx, name); err != nil {
+		return IssuerView{}, err
+	}
+	if err := s.vouchFor(want); err != nil {
 		return IssuerView{}, err
 	}
 	return reveal(s.issuerView(want), made), nil
@@ -197,6 +203,13 @@ func (s *Server) deleteIssuer(w http.ResponseWriter, r *http.Request) {
 	defer s.hold()()
 	name := r.PathValue("name")
 	err := s.store.Issuers.DeleteIssuer(r.Context(), name)
+	for _, ring := range idp.RingsOf(name) {
+		if err == nil {
+			err = s.keys.Drop(r.Context(), ring)
+		}
+	}
+	s.remote.Reset() // whoever trusts its URL asks again
+	s.webKeys.Reset()
 	s.answerControl(w, r, map[string]string{"deleted": name}, err)
 }
 

@@ -277,3 +277,18 @@ func TestAnIssuersKeysRotateBetweenTwoTokens(t *testing.T) {
 		t.Errorf("%+v", documents)
 	}
 }
+
+func TestAnIssuerMadeAgainHasOtherKeys(t *testing.T) {
+	t.Parallel()
+	s := memory(t)
+	ordered[IssuerView](t, s, "POST", "issuers", acme)
+	order := `{"client":"payroll","audience":["api://x"],"scope":"payroll"}`
+	before := kid(t, ordered[MintedView](t, s, "POST", "issuers/acme/token", order).Token)
+	ordered[map[string]string](t, s, "DELETE", "issuers/acme", "")
+	ordered[IssuerView](t, s, "POST", "issuers", acme)
+	after := kid(t, ordered[MintedView](t, s, "POST", "issuers/acme/token", order).Token)
+	keys := ordered[DocumentsView](t, s, "GET", "issuers/acme/documents", "").Documents["v1/keys"]
+	if before == after || strings.Contains(keys, before) {
+		t.Errorf("before %s, after %s, published %s", before, after, keys)
+	}
+}

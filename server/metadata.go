@@ -22,7 +22,7 @@ func (s *Server) serveMetadata(w http.ResponseWriter, r *http.Request) {
 		s.gate.RLock()
 		defer s.gate.RUnlock()
 		switch {
-		case strings.HasPrefix(r.URL.Path, googleMetadata):
+		case strings.HasPrefix(r.URL.Path, googleMetadata), r.URL.Path == "/" && r.Header.Get("Metadata-Flavor") != "":
 			s.idp.Metadata().ServeHTTP(w, r)
 		case !strings.HasPrefix(r.URL.Path, machinesPath) && s.noMachine(r):
 			audit.RequestOf(r.Context()).Surface = "managed-identity"

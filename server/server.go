@@ -89,6 +89,7 @@ type Server struct {
 	names      publicNames
 	ca         *localca.Root
 	leaves     *localca.Leaves
+	vouching   sync.Mutex // one writes the local authorities at a time
 	surfaces   map[names.Surface]http.Handler
 	metrics    *telemetry.Metrics
 	traces     *telemetry.Traces

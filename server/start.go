@@ -34,7 +34,7 @@ func (s *Server) start(ctx context.Context) error {
 	if err := s.folder.WriteCredentials(s.admin); err != nil {
 		return err
 	}
-	return s.folder.WriteBundle(s.ca, s.getenv("SSL_CERT_FILE"))
+	return s.writeAuthorities()
 }
 
 // seedAll brings the database to the seeded state, or adds to it what is missing; it reports whether this
@@ -60,7 +60,10 @@ func (s *Server) seedAll(ctx context.Context) (begun bool, err error) {
 	if err := t.Apply(ctx, s.document); err != nil {
 		return false, fmt.Errorf("seed: %w", err)
 	}
-	return noAccount || noTenant, s.refreshFirstParty(ctx, t)
+	if err := s.refreshFirstParty(ctx, t); err != nil {
+		return false, err
+	}
+	return noAccount || noTenant, s.vouchForAll(ctx)
 }
 
 // refreshFirstParty brings Microsoft's own resources in every tenant up to what this version serves and

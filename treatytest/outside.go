@@ -48,11 +48,14 @@ func (tt *Treaty) IssuerToken(i Issuer, client string, parameters map[string]str
 	in := map[string]any{"client": client}
 	rest := map[string]string{}
 	for k, v := range parameters {
-		if k == "audience" || k == "scope" {
+		switch k {
+		case "audience":
+			in[k] = []string{v}
+		case "scope":
 			in[k] = v
-			continue
+		default:
+			rest[k] = v
 		}
-		rest[k] = v
 	}
 	if len(rest) > 0 {
 		in["parameters"] = rest

@@ -15,8 +15,11 @@ def credential(ask):
         return ClientAssertionCredential(ask['tenant'], ask['app'], lambda: machine.get_token('api://AzureADTokenExchange/.default').token)
     if ask.get('client_id'):
         return ManagedIdentityCredential(client_id=ask['client_id'])
-    names = {'object_id': ask.get('object_id'), os.environ.get('RESOURCE_ID_NAME', 'mi_res_id'): ask.get('resource_id')}
-    return ManagedIdentityCredential(identity_config={k: v for k, v in names.items() if v})
+    # The caller has to know by which name the machine's endpoint takes an ARM id.
+    resource_id = 'mi_res_id' if 'IDENTITY_HEADER' in os.environ else 'msi_res_id'
+    names = {'object_id': ask.get('object_id'), resource_id: ask.get('resource_id')}
+    config = {k: v for k, v in names.items() if v}
+    return ManagedIdentityCredential(identity_config=config) if config else ManagedIdentityCredential()
 
 
 out = {}

@@ -126,6 +126,22 @@ func (r *Keyring) RotateNow(ctx context.Context, name string) (Key, error) {
 // rotateTries bounds how often RotateNow loses to a replica that adds the next key at the same moment.
 const rotateTries = 5
 
+// Drop removes a ring whose issuer is no more, so that one of the same name begins with keys of its own. Other
+// replicas may know the old ones until their cache ends.
+func (r *Keyring) Drop(ctx context.Context, name string) error {
+	stored, err := r.Store.Keys(ctx, name)
+	if err != nil {
+		return err
+	}
+	for _, k := range stored {
+		if err := r.Store.RemoveKey(ctx, name, k.ID); err != nil && !errors.Is(err, fault.NotFound) {
+			return err
+		}
+	}
+	r.Reset()
+	return nil
+}
+
 // Reset forgets what was read, after the store was emptied.
 func (r *Keyring) Reset() {
 	r.mu.Lock()

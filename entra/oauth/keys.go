@@ -64,7 +64,10 @@ type TenantKeys struct {
 	Others   token.KeySource // of issuers that are none of our tenants'; nil knows none
 }
 
-var _ token.KeySource = TenantKeys{}
+var (
+	_ token.KeySource = TenantKeys{}
+	_ token.Renewer   = TenantKeys{}
+)
 
 // PublicKeys returns the keys of the issuer's tenant. An issuer of our form whose tenant is not here is
 // fault.NotFound, and no other source is asked for it.
@@ -87,4 +90,29 @@ func (k TenantKeys) PublicKeys(ctx context.Context, issuer, kid string) ([]token
 		return nil, none
 	}
 	return token.Local{Keys: k.Keys, Ring: RingOf(t)}.PublicKeys(ctx, issuer, kid)
+}
+
+// RenewedKeys implements token.Renewer for issuers that are none of our tenants'. A kid of ours never gets
+// another key.
+func (k TenantKeys) RenewedKeys(ctx context.Context, issuer string, failed []token.PublicKey) ([]token.PublicKey, bool) {
+	if source, is := k.others(issuer); is {
+		return source.RenewedKeys(ctx, issuer, failed)
+	}
+	return nil, false
+}
+
+// Remarks implements token.Renewer.
+func (k TenantKeys) Remarks(issuer string) string {
+	if source, is := k.others(issuer); is {
+		return source.Remarks(issuer)
+	}
+	return ""
+}
+
+func (k TenantKeys) others(issuer string) (source token.Renewer, is bool) {
+	if _, ours := issuerTenant(k.V1Issuer, k.V2Issuer, issuer); ours {
+		return nil, false
+	}
+	source, is = k.Others.(token.Renewer)
+	return source, is
 }

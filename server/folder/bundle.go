@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-
-	"github.com/treatyfed/treaty/server/localca"
 )
 
 // systemBundles are the places where systems keep their authorities in one file: Debian, Fedora and RHEL,
@@ -19,13 +17,22 @@ var systemBundles = []string{
 	"/etc/ssl/cert.pem",
 }
 
-// WriteBundle writes the local authority and the system's in one file: the variables that name a bundle
+// WriteAuthorities writes the local authorities, of which the first is what Authority gave: alone, and before
+// the system's.
+func (f *Folder) WriteAuthorities(authorities []byte, fromEnv string) error {
+	if err := f.Write(CAFile, authorities, 0o644); err != nil {
+		return err
+	}
+	return f.writeBundle(authorities, fromEnv)
+}
+
+// writeBundle writes the local authorities and the system's in one file: the variables that name a bundle
 // (AWS_CA_BUNDLE, REQUESTS_CA_BUNDLE, SSL_CERT_FILE) replace a client's own list, and what is tunnelled
 // must still verify. fromEnv is a bundle that the user set for himself; it comes before the system's.
-func (f *Folder) WriteBundle(root *localca.Root, fromEnv string) error {
+func (f *Folder) writeBundle(authorities []byte, fromEnv string) error {
 	var b bytes.Buffer
-	b.WriteString("# Treaty's local authority, then the system's authorities. Written at each start.\n")
-	b.Write(root.PEM())
+	b.WriteString("# Treaty's local authorities, then the system's. Written at each start.\n")
+	b.Write(authorities)
 	candidates := systemBundles
 	if fromEnv != "" && filepath.Clean(fromEnv) != f.Path(BundleFile) {
 		candidates = append([]string{fromEnv}, systemBundles...)

@@ -39,7 +39,7 @@ func TestTheFolderKeepsItsSecretsToItself(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := errors.Join(f.WriteBundle(root, ""), f.WriteCredentials(Credentials{AWS: AWSAdministrator{AccessKeyID: "AKIA"}}), f.WriteServer(Server{PID: 1})); err != nil {
+	if err := errors.Join(f.WriteAuthorities(root.PEM(), ""), f.WriteCredentials(Credentials{AWS: AWSAdministrator{AccessKeyID: "AKIA"}}), f.WriteServer(Server{PID: 1})); err != nil {
 		t.Fatal(err)
 	}
 	for name, want := range map[string]os.FileMode{
@@ -187,7 +187,7 @@ func TestTheBundleHoldsOursAndTheUsersOwn(t *testing.T) {
 	if err := os.WriteFile(corporate, []byte("corporate authority\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := f.WriteBundle(root, corporate); err != nil {
+	if err := f.WriteAuthorities(root.PEM(), corporate); err != nil {
 		t.Fatal(err)
 	}
 	b, err := os.ReadFile(f.Path(BundleFile))

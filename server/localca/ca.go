@@ -3,8 +3,9 @@
 //
 // It owns both kinds of certificate and the choice by SNI. The root carries critical name constraints: it
 // can certify the clouds' domains, loopback and the server's own names, and nothing else, so that a client
-// that trusts it does not trust it for the rest of the world. Keeping the root is the data folder's task;
-// which names are answered is the caller's.
+// that trusts it does not trust it for the rest of the world. A host besides, such as that of an issuer that
+// a twin serves, has a root for itself. Keeping the roots is the data folder's task; which names are answered
+// is the caller's.
 package localca
 
 import (
@@ -50,6 +51,20 @@ func New(own []string, now time.Time, rand io.Reader) (*Root, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make the local authority's key: %w", err)
 	}
+	id, err := keyID(&key.PublicKey)
+	if err != nil {
+		return nil, err
+	}
+	domains, ranges := permitted(own)
+	cert, err := sign(key, fmt.Sprintf("Treaty local authority %x", id[:4]), domains, ranges, now, rand)
+	if err != nil {
+		return nil, err
+	}
+	return &Root{Certificate: cert, key: key, rand: rand}, nil
+}
+
+// sign makes the certificate of a root.
+func sign(key *ecdsa.PrivateKey, name string, domains []string, ranges []*net.IPNet, now time.Time, rand io.Reader) (*x509.Certificate, error) {
 	serial, err := serialNumber(rand)
 	if err != nil {
 		return nil, err
@@ -58,10 +73,9 @@ func New(own []string, now time.Time, rand io.Reader) (*Root, error) {
 	if err != nil {
 		return nil, err
 	}
-	domains, ranges := permitted(own)
 	t := &x509.Certificate{
 		SerialNumber:                serial,
-		Subject:                     pkix.Name{CommonName: fmt.Sprintf("Treaty local authority %x", id[:4]), Organization: []string{"Treaty"}},
+		Subject:                     pkix.Name{CommonName: name, Organization: []string{"Treaty"}},
 		NotBefore:                   now.Add(-backdate),
 		NotAfter:                    now.Add(rootLife),
 		KeyUsage:                    x509.KeyUsageCertSign | x509.KeyUsageCRLSign,
@@ -82,7 +96,7 @@ func New(own []string, now time.Time, rand io.Reader) (*Root, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read back the local authority: %w", err)
 	}
-	return &Root{Certificate: cert, key: key, rand: rand}, nil
+	return cert, nil
 }
 
 // Load reads a root from its DER certificate and PKCS #8 key.

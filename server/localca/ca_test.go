@@ -156,3 +156,50 @@ func TestOpenSSLVerifiesStrictly(t *testing.T) {
 		}
 	}
 }
+
+// Hosts that the root may not certify get roots of their own, which are good for them alone, and outlive the
+// server in what PEM gives.
+func TestAHostThatIsVouchedForHasARootOfItsOwn(t *testing.T) {
+	t.Parallel()
+	l := leaves(t)
+	const host = "acme.okta.com"
+	if fresh, err := l.Vouch(host+":443", "10.0.0.1", "a.localhost", "sts.amazonaws.com"); !fresh || err != nil {
+		t.Fatal(fresh, err)
+	}
+	if fresh, err := l.Vouch(host); fresh || err != nil {
+		t.Fatal("made twice: ", fresh, err)
+	}
+	kept := l.PEM()
+	if n := strings.Count(string(kept), "BEGIN CERTIFICATE"); n != 2 {
+		t.Fatalf("%d roots", n)
+	}
+	trusting := x509.NewCertPool()
+	trusting.AppendCertsFromPEM(kept)
+	verifies := func(l *Leaves, sni string) error {
+		t.Helper()
+		c := certificate(t, l, sni)
+		if c == nil {
+			t.Fatalf("no certificate for %s", sni)
+		}
+		_, err := c.Leaf.Verify(x509.VerifyOptions{Roots: trusting, DNSName: sni})
+		return err
+	}
+	for _, sni := range []string{host, "login.microsoftonline.com"} {
+		if err := verifies(l, sni); err != nil {
+			t.Error(err)
+		}
+	}
+	if c := certificate(t, l, "other.okta.com"); c != nil {
+		t.Error("another host has a certificate")
+	}
+	again := &Leaves{Root: l.Root, Now: time.Now}
+	again.Adopt(append([]byte("# a comment\n"), kept...), []string{host})
+	if fresh, err := again.Vouch(host); fresh || err != nil || verifies(again, host) != nil {
+		t.Error("not taken over: ", fresh, err)
+	}
+	gone := &Leaves{Root: l.Root, Now: time.Now}
+	gone.Adopt(kept, nil)
+	if strings.Count(string(gone.PEM()), "BEGIN CERTIFICATE") != 1 {
+		t.Error("a host that nobody wants is kept")
+	}
+}

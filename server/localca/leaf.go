@@ -27,6 +27,7 @@ type Leaves struct {
 
 	mu    sync.Mutex
 	cache map[string]*tls.Certificate
+	hosts map[string]*Root // for hosts that Root may not certify
 }
 
 // Certificate chooses or issues the certificate of a handshake; nil without an error, which the client sees
@@ -37,7 +38,7 @@ func (l *Leaves) Certificate(hello *tls.ClientHelloInfo) (*tls.Certificate, erro
 	switch {
 	case name == "" || l.own(name):
 		name = ""
-	case l.Also == nil || !l.Also(name):
+	case (l.Also == nil || !l.Also(name)) && !l.vouched(name):
 		return nil, nil
 	}
 	l.mu.Lock()
@@ -77,6 +78,10 @@ func (l *Leaves) own(name string) bool {
 
 // issue makes a leaf for name, or for the server's own names and addresses when it is "".
 func (l *Leaves) issue(name string, now time.Time) (*tls.Certificate, error) {
+	root, err := l.host(name, now)
+	if err != nil {
+		return nil, err
+	}
 	key, err := ecdsa.GenerateKey(elliptic.P256(), l.Root.rand)
 	if err != nil {
 		return nil, fmt.Errorf("make a key for %q: %w", name, err)
@@ -91,16 +96,16 @@ func (l *Leaves) issue(name string, now time.Time) (*tls.Certificate, error) {
 	}
 	t := &x509.Certificate{
 		SerialNumber:          serial,
-		NotBefore:             later(now.Add(-backdate), l.Root.Certificate.NotBefore),
+		NotBefore:             later(now.Add(-backdate), root.Certificate.NotBefore),
 		NotAfter:              now.Add(leafLife),
 		KeyUsage:              x509.KeyUsageDigitalSignature,
 		ExtKeyUsage:           []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 		BasicConstraintsValid: true,
 		SubjectKeyId:          id,
-		AuthorityKeyId:        l.Root.Certificate.SubjectKeyId,
+		AuthorityKeyId:        root.Certificate.SubjectKeyId,
 	}
 	l.name(t, name)
-	der, err := x509.CreateCertificate(l.Root.rand, t, l.Root.Certificate, &key.PublicKey, l.Root.key)
+	der, err := x509.CreateCertificate(l.Root.rand, t, root.Certificate, &key.PublicKey, root.key)
 	if err != nil {
 		return nil, fmt.Errorf("certify %q: %w", name, err)
 	}
@@ -108,7 +113,7 @@ func (l *Leaves) issue(name string, now time.Time) (*tls.Certificate, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read back the certificate of %q: %w", name, err)
 	}
-	return &tls.Certificate{Certificate: [][]byte{der, l.Root.Certificate.Raw}, PrivateKey: key, Leaf: leaf}, nil
+	return &tls.Certificate{Certificate: [][]byte{der, root.Certificate.Raw}, PrivateKey: key, Leaf: leaf}, nil
 }
 
 // name fills in subject and alternative names.

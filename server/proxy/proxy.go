@@ -112,9 +112,7 @@ var metadataPaths = []string{"/metadata/", "/computeMetadata/", "/machines/"}
 // metadata answers a request for a machine's metadata and reports whether it was one. Whoever may ask gets
 // tokens without a secret, as on a real machine: clients elsewhere only where the proxy serves all.
 func (p *Proxy) metadata(w http.ResponseWriter, r *http.Request) bool {
-	asked := r.URL.IsAbs() && r.URL.Scheme == "http" && names.Metadata(r.URL.Host) ||
-		!r.URL.IsAbs() && slices.ContainsFunc(metadataPaths, func(path string) bool { return strings.HasPrefix(r.URL.Path, path) })
-	if !asked || p.Metadata == nil {
+	if p.Metadata == nil || !asksMetadata(r) {
 		return false
 	}
 	if p.Tunnel != "all" && !fromLoopback(r.RemoteAddr) {
@@ -128,6 +126,16 @@ func (p *Proxy) metadata(w http.ResponseWriter, r *http.Request) bool {
 	r.Header.Del("Proxy-Connection")
 	p.Metadata.ServeHTTP(w, r)
 	return true
+}
+
+// asksMetadata reports whether a request is for metadata. Google's clients first ask for the root, and say
+// so in a header.
+func asksMetadata(r *http.Request) bool {
+	if r.URL.IsAbs() {
+		return r.URL.Scheme == "http" && names.Metadata(r.URL.Host)
+	}
+	return slices.ContainsFunc(metadataPaths, func(path string) bool { return strings.HasPrefix(r.URL.Path, path) }) ||
+		r.URL.Path == "/" && r.Header.Get("Metadata-Flavor") != ""
 }
 
 // What becomes of a host.

@@ -1,0 +1,72 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+
+	"github.com/treatyfed/treaty/core/directory"
+	"github.com/treatyfed/treaty/server/folder"
+)
+
+// vouchForAll has the local authority certify the hosts of all issuers, as a twin answers under them. Roots
+// that are in the folder already stay as they are.
+func (s *Server) vouchForAll(ctx context.Context) error {
+	if s.config.Hub() {
+		return nil
+	}
+	var hosts []string
+	for after := ""; ; {
+		page, err := s.store.Issuers.Issuers(ctx, after, issuerPage)
+		if err != nil {
+			return fmt.Errorf("list issuers: %w", err)
+		}
+		for _, i := range page {
+			hosts, after = append(hosts, hostsOf(i)...), i.Name
+		}
+		if len(page) < issuerPage {
+			break
+		}
+	}
+	if len(hosts) == 0 {
+		return nil
+	}
+	if s.folder != nil {
+		kept, err := os.ReadFile(s.folder.Path(folder.CAFile))
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("read the local authorities: %w", err)
+		}
+		s.leaves.Adopt(kept, hosts)
+	}
+	_, err := s.leaves.Vouch(hosts...)
+	return err
+}
+
+// vouchFor is vouchForAll for one issuer that was made or changed: programs that are started from now on
+// trust its host.
+func (s *Server) vouchFor(i directory.Issuer) error {
+	if s.config.Hub() {
+		return nil
+	}
+	fresh, err := s.leaves.Vouch(hostsOf(i)...)
+	if err != nil || !fresh || s.folder == nil {
+		return err
+	}
+	return s.writeAuthorities()
+}
+
+// writeAuthorities keeps the roots where clients find them. The last who writes writes all.
+func (s *Server) writeAuthorities() error {
+	s.vouching.Lock()
+	defer s.vouching.Unlock()
+	return s.folder.WriteAuthorities(s.leaves.PEM(), s.getenv("SSL_CERT_FILE"))
+}
+
+func hostsOf(i directory.Issuer) (hosts []string) {
+	for _, p := range i.Places {
+		hosts = append(hosts, p.Host)
+	}
+	return hosts
+}
