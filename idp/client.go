@@ -125,17 +125,26 @@ func (s *Service) bySecret(c *call, p presented, client directory.IssuerClient) 
 	}
 	for _, candidate := range client.Secrets {
 		if s.Sealer.Matches(p.secret, candidate.Hash) {
-			known = true
-			begun := candidate.NotBefore.IsZero() || !c.now.Before(candidate.NotBefore)
-			live = live || begun && (candidate.NotAfter.IsZero() || c.now.Before(candidate.NotAfter))
+			known, live = true, live || c.valid(candidate)
 		}
 	}
+	return c.secretFound(known, live, "there is no such client, or its secret is another")
+}
+
+// valid reports whether a secret may be used now.
+func (c *call) valid(secret directory.ClientSecret) bool {
+	begun := secret.NotBefore.IsZero() || !c.now.Before(secret.NotBefore)
+	return begun && (secret.NotAfter.IsZero() || c.now.Before(secret.NotAfter))
+}
+
+// secretFound keeps what became of a secret, and refuses one that is unknown or not valid now.
+func (c *call) secretFound(known, live bool, unknown string) error {
 	c.evidence.Client = append(c.evidence.Client,
 		evidence.Check{Name: checkSecret, Operator: "equals", OK: known},
 		evidence.Check{Name: checkLifetime, Operator: "within", OK: live, Skipped: !known})
 	switch {
 	case !known:
-		return refuse(invalidClient, "there is no such client, or its secret is another")
+		return refuse(invalidClient, unknown)
 	case !live:
 		return refuse(invalidClient, "the client's secret is not valid now")
 	}

@@ -55,22 +55,11 @@ func (s *Service) authenticateBearer(r *http.Request, c *call) error {
 			if !hmac.Equal(hash, candidate.Hash) || live {
 				continue
 			}
-			known, c.client = true, client
-			begun := candidate.NotBefore.IsZero() || !c.now.Before(candidate.NotBefore)
-			live = begun && (candidate.NotAfter.IsZero() || c.now.Before(candidate.NotAfter))
+			known, live, c.client = true, c.valid(candidate), client
 		}
 	}
 	c.record.Caller = evidence.Clip(c.client.ID)
-	c.evidence.Client = append(c.evidence.Client,
-		evidence.Check{Name: checkSecret, Operator: "equals", OK: known},
-		evidence.Check{Name: checkLifetime, Operator: "within", OK: live, Skipped: !known})
-	switch {
-	case !known:
-		return refuse(invalidClient, "the bearer token belongs to no client of the issuer")
-	case !live:
-		return refuse(invalidClient, "the client's secret is not valid now")
-	}
-	return nil
+	return c.secretFound(known, live, "the bearer token belongs to no client of the issuer")
 }
 
 // attributesOf are a client's attributes under what a mint says, for a preset to add to. Whole numbers stay

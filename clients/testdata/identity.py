@@ -1,4 +1,6 @@
 # azure-identity for Python: answers each ask of ASKS with a token or an error. Prints one JSON object.
+# Debian's version has no WorkloadIdentityCredential; its ManagedIdentityCredential is one where the
+# environment names a token file.
 import json
 import os
 

@@ -2,7 +2,6 @@ package demo
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 
@@ -195,13 +194,7 @@ func (f *CognitoToEntra) refused(ctx context.Context) error {
 		return err
 	}
 	_, err = f.exchange(ctx, f.GraphURL)
-	var failed *azidentity.AuthenticationFailedError
-	if !errors.As(err, &failed) {
-		return fmt.Errorf("the exchange should have been refused, got %v", err)
-	}
-	_, after, _ := strings.Cut(failed.Error(), "Trace ID: ")
-	id, _, _ := strings.Cut(after, " ")
-	report, err := f.Explain(ctx, id)
+	id, report, err := f.refusal(ctx, err)
 	if err != nil {
 		return err
 	}

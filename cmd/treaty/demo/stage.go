@@ -11,6 +11,7 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -171,6 +172,18 @@ func (s *Stage) register(ctx context.Context, bearer string, body map[string]any
 	}
 	app["principal"] = sp["id"]
 	return app, nil
+}
+
+// refusal explains an exchange that azidentity reports as refused, by the id in its message.
+func (s *Stage) refusal(ctx context.Context, err error) (id string, r explain.Report, _ error) {
+	var failed *azidentity.AuthenticationFailedError
+	if !errors.As(err, &failed) {
+		return "", r, fmt.Errorf("the exchange should have been refused, got %v", err)
+	}
+	_, after, _ := strings.Cut(failed.Error(), "Trace ID: ")
+	id, _, _ = strings.Cut(after, " ")
+	r, err = s.Explain(ctx, id)
+	return id, r, err
 }
 
 // token is a decoded token, for telling: times are shown as such.

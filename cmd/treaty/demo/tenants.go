@@ -2,10 +2,7 @@ package demo
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"net/http"
-	"strings"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
 )
@@ -101,17 +98,20 @@ func (f *AcrossTenants) issuer() string {
 
 // refused presents an ordinary application's token, as the articles do.
 func (f *AcrossTenants) refused(ctx context.Context) error {
-	if _, err := f.trust(ctx, "another-application", f.AdminID); err != nil {
+	raw, err := f.adminToken(ctx, exchangeAudience)
+	if err != nil {
 		return err
 	}
-	_, err := f.exchange(ctx, func(ctx context.Context) (string, error) { return f.adminToken(ctx, exchangeAudience) })
-	var failed *azidentity.AuthenticationFailedError
-	if !errors.As(err, &failed) {
-		return fmt.Errorf("the exchange should have been refused, got %v", err)
+	token, err := decoded(raw)
+	if err != nil {
+		return err
 	}
-	_, after, _ := strings.Cut(failed.Error(), "Trace ID: ")
-	id, _, _ := strings.Cut(after, " ")
-	report, err := f.Explain(ctx, id)
+	claims, _ := token["claims"].(map[string]any)
+	if _, err := f.trust(ctx, "another-application", text(claims, "sub")); err != nil {
+		return err
+	}
+	_, err = f.exchange(ctx, func(context.Context) (string, error) { return raw, nil })
+	id, report, err := f.refusal(ctx, err)
 	if err != nil {
 		return err
 	}
