@@ -104,7 +104,7 @@ func (a ask) azidentity() (azcore.TokenCredential, error) {
 	case "workload":
 		return azidentity.NewWorkloadIdentityCredential(nil)
 	case "assertion": // the application shows the managed identity's token
-		machine, err := azidentity.NewManagedIdentityCredential(nil)
+		machine, err := azidentity.NewManagedIdentityCredential(&azidentity.ManagedIdentityCredentialOptions{ID: azidentity.ClientID(a.ClientID)})
 		if err != nil {
 			return nil, err
 		}

@@ -99,11 +99,12 @@ func runnable(all []snippet) (out []snippet) {
 
 // tools are clients that a page may use: a word of its commands, and what must be installed for it.
 var tools = map[*regexp.Regexp]string{
-	regexp.MustCompile(`\baws `):    aws,
-	regexp.MustCompile(`\baz `):     az,
-	regexp.MustCompile(`\bpython3`): python,
-	regexp.MustCompile(`\bboto3\b`): "/usr/lib/python3/dist-packages/boto3",
-	regexp.MustCompile(`\bcurl `):   "/usr/bin/curl",
+	regexp.MustCompile(`\baws `):     aws,
+	regexp.MustCompile(`\baz `):      az,
+	regexp.MustCompile(`\bpython3`):  python,
+	regexp.MustCompile(`\bboto3\b`):  "/usr/lib/python3/dist-packages/boto3",
+	regexp.MustCompile(`\bcurl `):    "/usr/bin/curl",
+	regexp.MustCompile(`\bopenssl `): "/usr/bin/openssl",
 }
 
 func requireClients(t *testing.T, script []snippet) {

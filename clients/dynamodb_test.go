@@ -49,17 +49,27 @@ func dynalite(t *testing.T, tw *twin) int {
 // another starts a server of its own, with a configuration.
 func (tw *twin) another(t *testing.T, configuration string) *twin {
 	t.Helper()
-	dir := t.TempDir()
-	own := &twin{bin: tw.bin, node: tw.node, data: filepath.Join(dir, "data")}
-	file := filepath.Join(dir, "config.yaml")
-	if err := os.WriteFile(file, []byte(configuration), 0o600); err != nil {
+	own := tw.started(t, "--config", file(t, "config.yaml", configuration), "--listen", "127.0.0.1:0", "--proxy", "127.0.0.1:0")
+	printed, err := exec.Command(own.bin, "env", "--data", own.data, "--json").Output()
+	if err != nil {
 		t.Fatal(err)
 	}
+	if err := json.Unmarshal(printed, &own.env); err != nil {
+		t.Fatal(err)
+	}
+	return own
+}
+
+// started is a server that goes with the test, started with these arguments. It has no environment yet.
+func (tw *twin) started(t *testing.T, args ...string) *twin {
+	t.Helper()
+	dir := t.TempDir()
+	own := &twin{bin: tw.bin, node: tw.node, data: filepath.Join(dir, "data")}
 	log, err := os.Create(filepath.Join(dir, "serve.log"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(own.bin, "serve", "--config", file, "--data", own.data, "--listen", "127.0.0.1:0", "--proxy", "127.0.0.1:0")
+	cmd := exec.Command(own.bin, append([]string{"serve", "--data", own.data}, args...)...)
 	cmd.Stdout, cmd.Stderr = log, log
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -73,21 +83,13 @@ func (tw *twin) another(t *testing.T, configuration string) *twin {
 	})
 	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(20 * time.Millisecond) {
 		if _, err := os.Stat(filepath.Join(own.data, "server.json")); err == nil {
-			break
+			return own
 		}
 		if time.Now().After(deadline) {
 			text, _ := os.ReadFile(log.Name())
 			t.Fatalf("the server was not ready after 30 s:\n%s", text)
 		}
 	}
-	printed, err := exec.Command(own.bin, "env", "--data", own.data, "--json").Output()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := json.Unmarshal(printed, &own.env); err != nil {
-		t.Fatal(err)
-	}
-	return own
 }
 
 // fail runs a command that has to be refused, and gives what it says.

@@ -2,7 +2,10 @@ package clients
 
 import (
 	"context"
+	"crypto/x509"
+	"encoding/pem"
 	"errors"
+	"net/http"
 	"net/url"
 	"os"
 	"strings"
@@ -11,12 +14,12 @@ import (
 	"github.com/coreos/go-oidc/v3/oidc"
 	"golang.org/x/oauth2"
 	"golang.org/x/oauth2/clientcredentials"
+	"golang.org/x/oauth2/jwt"
 )
 
 const (
 	exchangeGrant = "urn:ietf:params:oauth:grant-type:token-exchange"
 	bearerGrant   = "urn:ietf:params:oauth:grant-type:jwt-bearer"
-	jwtType       = "urn:ietf:params:oauth:token-type:jwt"
 )
 
 // tokenIssuers are the products that have a token endpoint of OAuth, with where theirs is and with the claims that
@@ -85,6 +88,64 @@ func TestClientCredentialsOfGo(t *testing.T) {
 			if refused := (*oauth2.RetrieveError)(nil); !errors.As(err, &refused) || refused.ErrorCode != broken.code || refused.Response.StatusCode != broken.status {
 				t.Errorf("%s, %s: %v, want %s with %d", i.preset, name, err, broken.code, broken.status)
 			}
+		}
+	}
+}
+
+// withBasic adds a client's secret to requests whose library knows of none.
+type withBasic struct {
+	http.RoundTripper
+	client, secret string
+}
+
+func (b withBasic) RoundTrip(r *http.Request) (*http.Response, error) {
+	r = r.Clone(r.Context())
+	r.SetBasicAuth(b.client, b.secret)
+	return b.RoundTripper.RoundTrip(r)
+}
+
+// golang.org/x/oauth2/jwt signs an assertion itself (RFC 7523 section 2.1), which an issuer takes whose operator accepts
+// the signer; but the library proves no client, and without one there is no token.
+func TestAssertionsOfGo(t *testing.T) {
+	t.Parallel()
+	signer := newB2C(t)
+	authority := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: signer.Certificate().Raw})
+	tw := shared.another(t, "outbound: {allow: [loopback], ca: "+file(t, "signer.pem", string(authority))+"}\n")
+	const issuer = "https://sso.example.com"
+	secret := declare(t, tw, object{"name": "sso", "url": issuer, "preset": "pingfederate", "accepts": []object{{"issuer": signer.issuer, "audiences": []string{issuer}}},
+		"clients": []object{{"id": "payroll", "grants": []string{bearerGrant}}}})["sso/payroll"]
+	client := through(t, tw)
+	ctx, p := discovered(t, client, issuer)
+	c := jwt.Config{Email: signer.issuer, Subject: "Person-1", Audience: issuer, PrivateKeyID: "k1", Scopes: []string{"read"}, TokenURL: p.Endpoint().TokenURL,
+		PrivateKey: pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(signer.key)})}
+	get := func(c jwt.Config, via http.RoundTripper) (*oauth2.Token, error) {
+		return c.TokenSource(context.WithValue(t.Context(), oauth2.HTTPClient, &http.Client{Transport: via})).Token()
+	}
+	basic := withBasic{client.Transport, "payroll", secret}
+	token, err := get(c, basic)
+	if err != nil {
+		t.Fatal(err)
+	}
+	verified, err := p.VerifierContext(ctx, &oidc.Config{ClientID: issuer}).Verify(ctx, token.AccessToken)
+	if err != nil || verified.Subject != "Person-1" {
+		t.Errorf("%+v, %v", verified, err)
+	}
+	another := c
+	another.Audience = "https://another.example.com"
+	for name, try := range map[string]struct {
+		jwt.Config
+		via       http.RoundTripper
+		code, why string
+		status    int
+	}{
+		"without a client":         {c, client.Transport, "invalid_client", "the request has no client credential", 401},
+		"for another audience":     {another, basic, "invalid_grant", "assertion is not accepted", 400},
+		"with an unknown client's": {c, withBasic{client.Transport, "mallory", secret}, "invalid_client", "there is no such client", 401},
+	} {
+		_, err := get(try.Config, try.via)
+		refused := (*oauth2.RetrieveError)(nil)
+		if !errors.As(err, &refused) || refused.Response.StatusCode != try.status || !strings.Contains(string(refused.Body), `"`+try.code+`"`) || !strings.Contains(string(refused.Body), try.why) {
+			t.Errorf("%s: %v, want %d %s: %s", name, err, try.status, try.code, try.why)
 		}
 	}
 }

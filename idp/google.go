@@ -1,6 +1,8 @@
 package idp
 
 import (
+	"context"
+	"encoding/pem"
 	"net/http"
 	"strings"
 
@@ -12,6 +14,7 @@ import (
 const (
 	googleIssuer = "https://accounts.google.com"
 	googleKeys   = "/oauth2/v3/certs" // at www.googleapis.com for Google's own issuer
+	googleCerts  = "/oauth2/v1/certs" // there, too: what Google's own libraries verify with
 )
 
 // googlePreset makes the identity tokens that Google's metadata server gives to virtual machines ("Verify
@@ -41,7 +44,7 @@ func googlePreset() preset {
 			if strings.TrimSuffix(i.URL, "/") != googleIssuer {
 				return nil
 			}
-			return []directory.Place{{Host: "www.googleapis.com", Path: googleKeys}}
+			return []directory.Place{{Host: "www.googleapis.com", Path: googleKeys}, {Host: "www.googleapis.com", Path: googleCerts}}
 		},
 		amend: func(d *discovery, _ directory.Issuer, base string) {
 			if base == googleIssuer {
@@ -95,11 +98,33 @@ func admitGoogle(c token.Claims) error {
 	return nil
 }
 
-// serveGoogle answers with the key set where Google has it.
+// serveGoogle answers with the key set and the certificates where Google has them.
 func (s *Service) serveGoogle(w http.ResponseWriter, r *http.Request, i directory.Issuer, path string) bool {
-	if path != "//www.googleapis.com"+googleKeys {
+	make := s.keysDocument
+	switch path {
+	case "//www.googleapis.com" + googleCerts:
+		make = s.googleCertificates
+	case "//www.googleapis.com" + googleKeys:
+	default:
 		return false
 	}
-	s.serveDocument(w, r, asked{issuer: i, preset: presetOf(i), base: ownBase(i), path: path}, "keys", s.keysDocument)
+	s.serveDocument(w, r, asked{issuer: i, preset: presetOf(i), base: ownBase(i), path: path}, "keys", make)
 	return true
+}
+
+// googleCertificates are the keys as certificates in PEM, by kid.
+func (s *Service) googleCertificates(ctx context.Context, a asked) (any, error) {
+	out := map[string]string{}
+	for _, r := range s.Rings(a.issuer) {
+		published, err := s.Keys.Published(ctx, r)
+		if err != nil {
+			return nil, err
+		}
+		for _, k := range published {
+			if k.Certificate != nil { // those of RSA; Google signs by nothing else
+				out[k.ID] = string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: k.Certificate.Raw}))
+			}
+		}
+	}
+	return out, nil
 }

@@ -1,6 +1,9 @@
 package idp_test
 
 import (
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/pem"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -75,6 +78,31 @@ func TestGooglePublishesItsKeysElsewhere(t *testing.T) {
 	}
 	if doc := asObject(t, w.named("/google/.well-known/openid-configuration").Body.Bytes()); doc["jwks_uri"] != prefix+"/google/oauth2/v3/certs" {
 		t.Error(doc)
+	}
+}
+
+func TestGooglesOwnLibrariesVerifyByCertificates(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, google())
+	rec := w.metadata(identity+"?audience=a", "Metadata-Flavor", "Google")
+	header, _ := w.verified(rec.Body.String(), googleURL)
+	certs := asObject(t, w.get("https://www.googleapis.com/oauth2/v1/certs").Body.Bytes())
+	text, _ := certs[header["kid"].(string)].(string)
+	block, rest := pem.Decode([]byte(text))
+	if block == nil || len(rest) > 0 {
+		t.Fatalf("no certificate for %v in %v", header, certs)
+	}
+	c, err := x509.ParseCertificate(block.Bytes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := strings.LastIndex(rec.Body.String(), ".")
+	signature, err := base64.RawURLEncoding.DecodeString(rec.Body.String()[at+1:])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.CheckSignature(x509.SHA256WithRSA, []byte(rec.Body.String()[:at]), signature); err != nil {
+		t.Error(err)
 	}
 }
 

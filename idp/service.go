@@ -147,7 +147,7 @@ func (s *Service) find(r *http.Request) (directory.Issuer, directory.Place, erro
 		return directory.Issuer{}, directory.Place{}, none
 	}
 	for _, prefix := range prefixes(path) {
-		p := directory.Place{Host: placeHost(r.Host), Path: prefix}
+		p := directory.Place{Host: PlaceHost(r.Host), Path: prefix}
 		i, err := s.Issuers.IssuerAt(r.Context(), p)
 		if errors.Is(err, fault.NotFound) {
 			continue
@@ -174,8 +174,14 @@ func prefixes(path string) []string {
 	return out
 }
 
-// placeHost is a host as places have it.
-func placeHost(host string) string { return strings.TrimSuffix(strings.ToLower(host), ":443") }
+// PlaceHost is a host as places have it. A name with a dot behind it (RFC 3986 section 3.2.2) is the same host.
+func PlaceHost(hostport string) string {
+	host := strings.TrimSuffix(strings.ToLower(hostport), ":443")
+	if name, port, dotted := strings.Cut(host, ".:"); dotted {
+		return name + ":" + port
+	}
+	return strings.TrimSuffix(host, ".")
+}
 
 // ownPlace is where the issuer's URL lies. The URL of a stored issuer is right.
 func ownPlace(i directory.Issuer) directory.Place {
@@ -183,7 +189,7 @@ func ownPlace(i directory.Issuer) directory.Place {
 	if err != nil {
 		return directory.Place{}
 	}
-	return directory.Place{Host: placeHost(u.Host), Path: strings.TrimSuffix(u.Path, "/")}
+	return directory.Place{Host: PlaceHost(u.Host), Path: strings.TrimSuffix(u.Path, "/")}
 }
 
 // ownBase is what the issuer's own endpoints are below.

@@ -9,9 +9,14 @@ missing=()
 need() { [ -e "$1" ] || missing+=("$2"); }
 need /usr/bin/aws awscli
 need /usr/bin/az azure-cli
+need /usr/bin/kubectl kubernetes-client
 need /usr/bin/xmlsec1 xmlsec1
+need /usr/lib/python3/dist-packages/authlib python3-authlib
 need /usr/lib/python3/dist-packages/boto3 python3-boto3
+need /usr/lib/python3/dist-packages/google/auth python3-google-auth
+need /usr/lib/python3/dist-packages/httpx python3-httpx
 need /usr/lib/python3/dist-packages/msal python3-msal
+need /usr/bin/openssl openssl
 need /usr/lib/python3/dist-packages/azure/identity python3-azure
 compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null || missing+=(postgresql)
 

@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/treatyfed/treaty/core/credential"
 	"github.com/treatyfed/treaty/server/folder"
@@ -50,9 +51,19 @@ func administrators(master []byte, region string) (folder.Credentials, error) {
 		AWS: folder.AWSAdministrator{AccountID: AccountID, AccessKeyID: id, SecretAccessKey: key.Reveal(), Region: region},
 		Azure: folder.AzureAdministrator{
 			TenantID: TenantID, Domain: TenantDomain, ClientID: AdminClientID, ObjectID: AdminObjectID, SubscriptionID: SubscriptionID,
-			ClientSecret: base64.RawURLEncoding.EncodeToString(b[:]), // 40 characters without any that a shell would read
+			ClientSecret: secretText(b),
 		},
 	}, nil
+}
+
+// secretText writes a secret in 40 characters without any that a shell would read, and without a hyphen in
+// front, for which az takes what follows -p as an option.
+func secretText(b [30]byte) string {
+	text := base64.RawURLEncoding.EncodeToString(b[:])
+	if rest, is := strings.CutPrefix(text, "-"); is {
+		return "_" + rest
+	}
+	return text
 }
 
 // derived reads up to 255 hashes of key material for a label.

@@ -2,7 +2,6 @@ package server
 
 import (
 	"context"
-	"encoding/base64"
 	"fmt"
 	"io"
 	"net/http"
@@ -141,13 +140,13 @@ func (s *Server) fillSecrets(in *seed.Issuer, have []directory.IssuerClient) (ma
 	return made, nil
 }
 
-// newSecret is 30 random bytes without any character that a shell would read.
+// newSecret is 30 random bytes as text.
 func (s *Server) newSecret() (credential.Secret, error) {
 	var b [30]byte
 	if _, err := io.ReadFull(s.rand, b[:]); err != nil {
 		return "", fmt.Errorf("make a secret: %w", err)
 	}
-	return credential.Secret(base64.RawURLEncoding.EncodeToString(b[:])), nil
+	return credential.Secret(secretText(b)), nil
 }
 
 // reveal shows secrets that were made just now.

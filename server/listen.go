@@ -71,10 +71,12 @@ func (s *Server) Listen(ctx context.Context) error {
 	s.run(secure, func() error { return secure.ServeTLS(s.up.secure, "", "") })
 	if s.up.proxied != nil {
 		s.up.inner = proxy.NewListener(s.up.secure.Addr())
-		s.up.proxy = &proxy.Proxy{Inner: s.up.inner, Own: s.up.is, Answers: s.answersIssuer, Metadata: http.HandlerFunc(s.serveMetadata), Tunnel: s.config.Tunnel, Log: s.log}
+		plain := proxy.NewListener(s.up.proxied.Addr())
+		s.up.proxy = &proxy.Proxy{Inner: s.up.inner, Own: s.up.is, Answers: s.answersIssuer, Metadata: http.HandlerFunc(s.serveMetadata), Plain: plain, Tunnel: s.config.Tunnel, Log: s.log}
 		s.run(secure, func() error { return secure.ServeTLS(s.up.inner, "", "") })
 		ps := s.up.proxy.Server()
 		s.run(ps, func() error { return ps.Serve(s.up.proxied) })
+		s.run(ps, func() error { return ps.Serve(plain) })
 	}
 	if s.up.plain != nil {
 		plain := s.httpServer(http.HandlerFunc(s.servePlain))

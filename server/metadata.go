@@ -3,10 +3,14 @@ package server
 import (
 	"errors"
 	"net/http"
+	"net/netip"
+	"slices"
 	"strings"
 
 	"github.com/treatyfed/treaty/core/audit"
 	"github.com/treatyfed/treaty/core/fault"
+	"github.com/treatyfed/treaty/idp"
+	"github.com/treatyfed/treaty/server/names"
 )
 
 // googleMetadata is where Google's machines learn about themselves; every other path is Azure's.
@@ -23,6 +27,11 @@ func (s *Server) serveMetadata(w http.ResponseWriter, r *http.Request) {
 		defer s.gate.RUnlock()
 		switch {
 		case strings.HasPrefix(r.URL.Path, googleMetadata), r.URL.Path == "/" && r.Header.Get("Metadata-Flavor") != "":
+			if !s.ofMachine(r.Host) {
+				audit.RequestOf(r.Context()).Surface = idp.Surface
+				text(w, http.StatusForbidden, "the Host header is none of a machine's metadata service")
+				return
+			}
 			s.idp.Metadata().ServeHTTP(w, r)
 		case !strings.HasPrefix(r.URL.Path, machinesPath) && s.noMachine(r):
 			audit.RequestOf(r.Context()).Surface = "managed-identity"
@@ -32,6 +41,14 @@ func (s *Server) serveMetadata(w http.ResponseWriter, r *http.Request) {
 			s.identities.Handler().ServeHTTP(w, r)
 		}
 	})
+}
+
+// ofMachine reports whether a request came by an address, or by a name of the metadata service or of this
+// server. A page in a browser that lets its own name resolve to this address (DNS rebinding) sends that name.
+func (s *Server) ofMachine(hostport string) bool {
+	host := names.Host(hostport)
+	_, err := netip.ParseAddr(host)
+	return err == nil || host == "localhost" || names.Metadata(host) || slices.Contains(s.names.own, host)
 }
 
 const (

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/treatyfed/treaty/core/audit"
+	"github.com/treatyfed/treaty/idp"
 	"github.com/treatyfed/treaty/server/names"
 )
 
@@ -46,7 +47,7 @@ func (s *Server) answersIssuer(hostport string) bool {
 // hostsIssuer reports whether an issuer answers at a host under its own name. The server's own names and
 // loopback are no issuer's, whatever its URL says: there issuers are below a prefix.
 func (s *Server) hostsIssuer(ctx context.Context, hostport string) bool {
-	host := strings.TrimSuffix(strings.ToLower(hostport), ":443")
+	host := idp.PlaceHost(hostport)
 	if host == "" || names.Loopback(host) || s.names.isOwn(host) || s.names.isPublic(host) {
 		return false
 	}

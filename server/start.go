@@ -124,6 +124,7 @@ func (s *Server) Reset(ctx context.Context) error {
 	}
 	s.remote.Reset()
 	s.webKeys.Reset()
+	s.identities.Reset()
 	if s.objects != nil {
 		if err := s.objects.Empty(); err != nil {
 			return err

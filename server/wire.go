@@ -95,7 +95,7 @@ func (s *Server) wire() map[names.Surface]http.Handler {
 		Now: now, Rand: s.rand,
 	}
 	s.identities = &managedidentity.Service{
-		Machines: db.Machines, Principals: db.Principals, Resources: db.Resources, Issue: s.issueManaged, Authority: s.names.Authority,
+		Machines: db.Machines, Principals: db.Principals, Resources: db.Resources, Issue: s.issueManaged, Authority: s.names.Authority, Hosts: s.names.own,
 		Sealer: s.sealer, Audit: db.Audit, Now: now, Rand: s.rand, Log: s.log,
 	}
 	s.idp = &idp.Service{

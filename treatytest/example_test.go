@@ -4,6 +4,7 @@ package treatytest_test
 
 import (
 	"context"
+	"encoding/json"
 	"net/http"
 	"strings"
 	"testing"
@@ -109,5 +110,66 @@ func TestAUserMayReadItself(t *testing.T) {
 	user := "arn:aws:iam::" + tt.AccountID + ":user/"
 	if r := tt.ExplainPolicy(user+"ada", "iam:GetUser", user+"bob"); r.Pass {
 		t.Errorf("explain: %+v", r)
+	}
+}
+
+func TestAnIssuerOfOursIsTakenByBothClouds(t *testing.T) {
+	tt := treatytest.New(t)
+	sso := tt.AddIssuer("sso", "https://sso.example.com", "pingfederate", treatytest.IssuerClient{
+		ID: "payroll", Attributes: map[string]any{"team": "hr"}, Claims: map[string]string{"sub": "'team/' + client.attributes.team"},
+	})
+	app := tt.AddApplication("payroll")
+	tt.Trust(app, "sso", sso.URL, "team/hr", "api://AzureADTokenExchange")
+	provider := tt.AddProvider(sso.URL, "sts.amazonaws.com")
+	role := tt.AddRole("payroll", `{"Version": "2012-10-17", "Statement": [{
+		"Effect": "Allow", "Principal": {"Federated": "`+provider+`"}, "Action": "sts:AssumeRoleWithWebIdentity",
+		"Condition": {"StringEquals": {"sso.example.com:aud": "sts.amazonaws.com", "sso.example.com:sub": "team/hr"}}
+	}]}`)
+
+	status, body := tt.Exchange(app, tt.IssuerToken(sso, "payroll", map[string]string{"audience": "api://AzureADTokenExchange"}), tt.GraphURL)
+	if status != http.StatusOK {
+		t.Errorf("Entra: %d %s", status, body)
+	}
+	if _, err := tt.AssumeWithToken(role, tt.IssuerToken(sso, "payroll", map[string]string{"audience": "sts.amazonaws.com"})); err != nil {
+		t.Errorf("AWS: %v", err)
+	}
+}
+
+func TestAManagedIdentityOpensAnotherTenant(t *testing.T) {
+	tt := treatytest.New(t)
+	partner := tt.AddTenant("Partner", "partner.onmicrosoft.com", true)
+	var app struct{ ID, AppID string }
+	graph := func(of *treatytest.Treaty, path string, in, out any) {
+		t.Helper()
+		status, body := of.Request("POST", of.GraphURL+"/v1.0/"+path, of.AdminToken(of.GraphURL), in)
+		if status != http.StatusCreated {
+			t.Fatalf("%s: %d %s", path, status, body)
+		}
+		if out != nil && json.Unmarshal(body, out) != nil {
+			t.Fatalf("%s: %s", path, body)
+		}
+	}
+	graph(tt, "applications", map[string]any{"displayName": "reporting", "signInAudience": "AzureADMultipleOrgs"}, &app)
+	graph(tt.In(partner), "servicePrincipals", map[string]any{"appId": app.AppID}, nil)
+
+	identity := tt.AddManagedIdentity("reporting")
+	tt.AddMachine("default", "vm", false, identity)
+	graph(tt, "applications/"+app.ID+"/federatedIdentityCredentials", map[string]any{
+		"name": "managed-identity", "issuer": "https://login.microsoftonline.com/" + tt.TenantID + "/v2.0",
+		"subject": identity.PrincipalID, "audiences": []string{"api://AzureADTokenExchange"},
+	}, nil)
+
+	for resource, want := range map[string]string{"api://AzureADTokenExchange": "access_token", tt.GraphURL: "AADSTS700227"} {
+		_, token := tt.IdentityToken("", resource)
+		var assertion struct {
+			AccessToken string `json:"access_token"`
+		}
+		if err := json.Unmarshal(token, &assertion); err != nil {
+			t.Fatalf("%s: %v", token, err)
+		}
+		_, body := tt.In(partner).Exchange(treatytest.Application{ClientID: app.AppID}, assertion.AccessToken, tt.GraphURL)
+		if !strings.Contains(string(body), want) {
+			t.Errorf("%s is not in %s", want, body)
+		}
 	}
 }

@@ -157,13 +157,13 @@ func (p *product) suffer(f forgery) {
 	}
 }
 
-// TestEveryIssuerTrades trades the honest token of each preset, signed by each algorithm, and every forgery of
-// it, at both clouds.
+// TestEveryIssuerTrades trades the honest token of each preset, signed by each algorithm, at both clouds, and
+// forgeries of it: all of them by each algorithm and for each preset, but not for each preset by each algorithm.
 func TestEveryIssuerTrades(t *testing.T) {
 	t.Parallel()
 	o := newOutside(t, Config{})
 	var before *product
-	for _, of := range products {
+	for at, of := range products {
 		var clients []IssuerClient
 		for _, alg := range algorithms {
 			c := of.client
@@ -175,7 +175,11 @@ func TestEveryIssuerTrades(t *testing.T) {
 		for n, alg := range algorithms {
 			t.Run(of.preset+" "+alg, func(t *testing.T) {
 				p := o.in(t).product(i, clients[n].ID, alg, provider)
-				for _, f := range slices.Concat(p.bentBytes(), p.bentHeaders(), p.bentNames(), p.bentTimes()) {
+				forgeries := []forgery{{"the honest token", 0, "", p.honest}, {"a signature cut off", 50027, noJWT, p.honest[:len(p.honest)-9]}}
+				if at == 0 || at%len(algorithms) == n {
+					forgeries = slices.Concat(p.bentBytes(), p.bentHeaders(), p.bentNames(), p.bentTimes())
+				}
+				for _, f := range forgeries {
 					p.suffer(f)
 				}
 				if before != nil && before.Issuer.URL != i.URL {

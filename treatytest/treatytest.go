@@ -59,11 +59,12 @@ type Config struct {
 	// Seed holds accounts, tenants, applications and so on that exist from the start.
 	Seed seed.Document
 
-	// For this package's own tests of foreign issuers: what ages their keys, an authority that vouches for
-	// them, and how long one document may take.
+	// For this package's own tests: what ages the keys of foreign issuers, an authority that vouches for them,
+	// how long one document may take, and whether the server listens, with a proxy.
 	wall        func() time.Time
 	authorities string
 	patience    time.Duration
+	listen      bool
 }
 
 // New starts a twin that ends with the test.
@@ -84,6 +85,9 @@ func (c Config) New(t testing.TB) *Treaty {
 	if c.Folder {
 		sc.Database = "sqlite:" + filepath.Join(t.TempDir(), folder.DatabaseFile)
 	}
+	if c.listen {
+		sc.Listen, sc.ListenHTTP, sc.Proxy = "127.0.0.1:0", "127.0.0.1:0", "127.0.0.1:0"
+	}
 	s, err := server.New(context.Background(), sc)
 	if err != nil {
 		t.Fatalf("treatytest: %v", err)
@@ -93,6 +97,11 @@ func (c Config) New(t testing.TB) *Treaty {
 			t.Errorf("treatytest: %v", err)
 		}
 	})
+	if c.listen {
+		if err := s.Listen(context.Background()); err != nil {
+			t.Fatalf("treatytest: %v", err)
+		}
+	}
 	admin, names := s.Credentials(), s.Names()
 	tt := &Treaty{
 		AccountID: admin.AWS.AccountID, Region: admin.AWS.Region,

@@ -10,8 +10,8 @@ const credentials = {
   default: () => new DefaultAzureCredential(),
   workload: () => new WorkloadIdentityCredential(),
   // The application shows the managed identity's token.
-  assertion: ({ tenant, app }) => {
-    const machine = managed({})
+  assertion: ({ tenant, app, client_id }) => {
+    const machine = managed({ client_id })
     return new ClientAssertionCredential(tenant, app, async () => (await machine.getToken('api://AzureADTokenExchange/.default')).token)
   },
 }

@@ -13,7 +13,7 @@ def credential(ask):
     if kind == 'default':
         return DefaultAzureCredential()
     if kind == 'assertion':  # the application shows the managed identity's token
-        machine = ManagedIdentityCredential()
+        machine = ManagedIdentityCredential(client_id=ask['client_id'])
         return ClientAssertionCredential(ask['tenant'], ask['app'], lambda: machine.get_token('api://AzureADTokenExchange/.default').token)
     if ask.get('client_id'):
         return ManagedIdentityCredential(client_id=ask['client_id'])

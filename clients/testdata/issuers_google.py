@@ -5,6 +5,7 @@ import google.auth
 from google.auth import exceptions
 from google.auth.compute_engine import _metadata
 from google.auth.transport.requests import Request
+from google.oauth2 import id_token
 
 request = Request()
 identity = "instance/service-accounts/default/identity"
@@ -16,6 +17,7 @@ out = {
     "account": _metadata.get_service_account_info(request),
     "token": _metadata.get(request, identity + "?audience=https://audience.example&format=full"),
 }
+out["verified"] = id_token.verify_oauth2_token(out["token"], request, "https://audience.example")
 try:
     _metadata.get(request, identity)
 except exceptions.TransportError as e:

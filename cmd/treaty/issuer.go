@@ -114,7 +114,11 @@ func (f issuerFlags) list(a *app) (list []seed.Issuer, one bool, err error) {
 	d := seed.Document{Issuers: list}
 	d.Complete()
 	if err := d.Check(); err != nil {
-		return nil, false, usage(hint, "%s%w", where, err)
+		text := err.Error()
+		if one { // who described one issuer knows of no list
+			text = strings.ReplaceAll(text, "issuers[0].", "")
+		}
+		return nil, false, usage(hint, "%s%s", where, text)
 	}
 	return d.Issuers, one, nil
 }
@@ -183,7 +187,10 @@ func (a *app) createIssuers(ctx context.Context, f issuerFlags) error {
 	case f.json:
 		return a.printJSON(map[string]any{"issuers": made})
 	}
-	for _, v := range made {
+	for n, v := range made {
+		if n > 0 {
+			fmt.Fprintln(a.stdout)
+		}
 		if err := a.printIssuer(v); err != nil {
 			return err
 		}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -15,8 +16,8 @@ import (
 )
 
 const machineHelp = `Machines of Azure that have managed identities: virtual machines, App Service sites, servers connected by Arc,
-Cloud Shells. The machine named default is the one whose instance metadata answers at 169.254.169.254, to
-clients that use a twin's proxy.`
+Cloud Shells. They answer at a twin's proxy; the machine named default is the one that answers there for
+169.254.169.254. Their user-assigned identities are resources of Azure: az identity create.`
 
 const machineCreateHelp = `Make a machine with its managed identities: a system-assigned one, user-assigned ones by the ids of their
 Azure resources, or both. treaty machine env prints the variables by which unmodified clients find them.`
@@ -159,6 +160,9 @@ func (a *app) machineEnv() *cobra.Command {
 			s, err := a.server(c.Context())
 			if err != nil {
 				return err
+			}
+			if s.Proxy == "" {
+				return &hinted{errors.New("the server has no proxy, and it is at the proxy that machines answer"), "start a twin without --proxy off", exitFailure}
 			}
 			var out server.MachineView
 			if err := a.control(c.Context(), http.MethodGet, machinePath(args[0]), nil, &out); err != nil {

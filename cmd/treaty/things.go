@@ -13,6 +13,7 @@ import (
 
 	"github.com/treatyfed/treaty/idp"
 	"github.com/treatyfed/treaty/server"
+	"github.com/treatyfed/treaty/server/seed"
 )
 
 // What the commands for issuers, tenants and machines share: arguments, completion, tables.
@@ -101,11 +102,7 @@ func (a *app) printIssuer(v server.IssuerView) error {
 			fmt.Fprintf(w, "accepts\t%s subject %s for %s\n", x.Issuer, orDash(x.Subject), strings.Join(x.Audiences, ", "))
 		}
 		for _, c := range v.Clients {
-			proof := fmt.Sprintf("%d secrets", len(c.Secrets))
-			if len(c.Keys) > 0 {
-				proof += " and keys"
-			}
-			fmt.Fprintf(w, "client\t%s, %s\n", c.ID, proof)
+			fmt.Fprintf(w, "client\t%s, %s\n", c.ID, proofs(c))
 			if c.Secret != "" {
 				fmt.Fprintf(w, "  secret\t%s (shown this one time)\n", c.Secret.Reveal())
 			}
@@ -114,4 +111,20 @@ func (a *app) printIssuer(v server.IssuerView) error {
 			}
 		}
 	})
+}
+
+// proofs says by what a client can prove who it is.
+func proofs(c seed.Client) string {
+	var out []string
+	switch n := len(c.Secrets); n {
+	case 0:
+	case 1:
+		out = append(out, "1 secret")
+	default:
+		out = append(out, fmt.Sprint(n, " secrets"))
+	}
+	if len(c.Keys) > 0 {
+		out = append(out, "keys")
+	}
+	return strings.Join(out, " and ")
 }

@@ -85,6 +85,13 @@ func (s *Service) Handler() http.Handler { return http.HandlerFunc(s.serve) }
 // Close removes the challenge files that are still there.
 func (s *Service) Close() { s.challenges.clear() }
 
+// Reset forgets tokens and challenges, after the directory was brought back to an earlier state: a token says
+// which roles its identity had.
+func (s *Service) Reset() {
+	s.tokens.clear()
+	s.challenges.clear()
+}
+
 func (s *Service) serve(w http.ResponseWriter, r *http.Request) {
 	c := s.begin(r)
 	name, rest := Default, r.URL.Path

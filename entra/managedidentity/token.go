@@ -103,6 +103,12 @@ func (c *cache) put(ask Ask, t Token, now time.Time) Token {
 	return t
 }
 
+func (c *cache) clear() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.tokens = nil
+}
+
 // metadataToken has the members in the order in which the metadata service writes them, all strings
 // (recorded; ext_expires_in does not count down). ObjectID and ResourceID confirm a selector of Arc.
 type metadataToken struct {

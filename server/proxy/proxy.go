@@ -46,6 +46,9 @@ type Proxy struct {
 	// Metadata answers plain requests for a machine's metadata: to the link-local addresses, and to the
 	// proxy's own. nil is none.
 	Metadata http.Handler
+	// Plain takes connections that a CONNECT opened to port 80 of a metadata address: some clients (gaxios,
+	// of Google's libraries for Node) ask so for plain http, too. Server serves it. nil refuses them.
+	Plain *Listener
 	// Tunnel says for whom other hosts are connected to: "loopback" clients, "all", "none".
 	Tunnel string
 	Log    *slog.Logger
@@ -88,6 +91,9 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		target = r.URL.Host
+	} else if p.Plain != nil && names.Metadata(target) && port(target) == "80" {
+		p.hand(w, p.Plain)
+		return
 	}
 	kind, why := p.decide(r, target)
 	p.Log.Debug("proxy", "method", r.Method, "host", target, "decision", kind)
@@ -100,7 +106,7 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case r.Method != http.MethodConnect:
 		p.forward(w, r)
 	case kind == answered:
-		p.hand(w)
+		p.hand(w, p.Inner)
 	default:
 		p.tunnel(w, r, target)
 	}
@@ -206,14 +212,14 @@ func oneLine(s string) string {
 	}, s)
 }
 
-// hand gives the connection to the server's own TLS listener.
-func (p *Proxy) hand(w http.ResponseWriter) {
+// hand gives the connection to a listener of this process.
+func (p *Proxy) hand(w http.ResponseWriter, to *Listener) {
 	conn, err := hijack(w)
 	if err != nil {
 		p.Log.Warn("proxy could not take over a connection", "err", err)
 		return
 	}
-	if !p.Inner.Hand(conn) {
+	if !to.Hand(conn) {
 		_ = conn.Close()
 	}
 }

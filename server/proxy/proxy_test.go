@@ -40,13 +40,15 @@ func start(t *testing.T, tunnel string) *world {
 		ReadHeaderTimeout: time.Second,
 	}
 	go func() { _ = srv.ServeTLS(inner, "", "") }()
-	p := &Proxy{Inner: inner, Tunnel: tunnel, Log: slog.New(slog.DiscardHandler)}
+	plain := NewListener(inner.Addr())
+	p := &Proxy{Inner: inner, Plain: plain, Tunnel: tunnel, Log: slog.New(slog.DiscardHandler)}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	ps := p.Server()
 	go func() { _ = ps.Serve(l) }()
+	go func() { _ = ps.Serve(plain) }()
 	t.Cleanup(func() { p.Close(); _ = ps.Close(); _ = srv.Close() })
 	return &world{p, l.Addr().String(), ca}
 }

@@ -120,8 +120,12 @@ func (t Target) machine(ctx context.Context, tenant, id string, m Machine, named
 		if err != nil {
 			return want, nil, fmt.Errorf("the identity %s: %w", name, err)
 		}
-		if !strings.EqualFold(r.Type, identityType) {
+		var of identityBody
+		switch {
+		case !strings.EqualFold(r.Type, identityType):
 			return want, nil, fmt.Errorf("%s is no user-assigned identity", name)
+		case json.Unmarshal(r.Body, &of) != nil || !strings.EqualFold(of.TenantID, tenant):
+			return want, nil, fmt.Errorf("the identity %s belongs to tenant %s", name, of.TenantID)
 		}
 		if !slices.Contains(want.Identities, r.ID) {
 			want.Identities = append(want.Identities, r.ID)
