@@ -57,6 +57,9 @@ type SystemIdentity struct {
 // that is taken.
 func (s *Server) CreateMachine(ctx context.Context, in MachineOrder) (directory.Machine, error) {
 	defer s.hold()()
+	if s.config.Proxy == config.Off {
+		return directory.Machine{}, config.Problems{{Path: "name", Text: "machines answer at the server's proxy, and this server has none: start it with --proxy"}}
+	}
 	if in.Tenant == "" {
 		in.Tenant = TenantID
 	}

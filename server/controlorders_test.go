@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/treatyfed/treaty/core/directory"
+	"github.com/treatyfed/treaty/server/config"
 	"github.com/treatyfed/treaty/server/seed"
 )
 
@@ -110,6 +111,7 @@ func TestOrdersThatDoNotFitAreRefusedInWords(t *testing.T) {
 		"a member that is not known":           {"POST", "issuers", `{"nmae":"x"}`, 400, []string{"nmae"}},
 		"an issuer's name that is taken":       {"POST", "issuers", strings.Replace(acme, "acme.okta", "x.okta", 1), 409, []string{"its name is taken"}},
 		"a place that is taken":                {"POST", "issuers", strings.Replace(acme, `"acme"`, `"other"`, 1), 409, []string{"is taken"}},
+		"a cloud's own name":                   {"POST", "issuers", `{"name":"x","url":"https://login.microsoftonline.com/x"}`, 400, []string{"url: login.microsoftonline.com answers as the cloud's own"}},
 		"no URL in a twin":                     {"POST", "issuers", `{"name":"x"}`, 400, []string{"url: ", "missing"}},
 		"an issuer that is not there":          {"PUT", "issuers/nobody", `{}`, 404, []string{"does not exist"}},
 		"a rename":                             {"PUT", "issuers/acme", `{"name":"other"}`, 400, []string{"not renamed"}},
@@ -290,5 +292,17 @@ func TestAnIssuerMadeAgainHasOtherKeys(t *testing.T) {
 	keys := ordered[DocumentsView](t, s, "GET", "issuers/acme/documents", "").Documents["v1/keys"]
 	if before == after || strings.Contains(keys, before) {
 		t.Errorf("before %s, after %s, published %s", before, after, keys)
+	}
+}
+
+func TestAServerWithoutAProxyHasNoMachines(t *testing.T) {
+	t.Parallel()
+	s, err := New(t.Context(), Config{Config: config.Config{Proxy: config.Off}, Getenv: func(string) string { return "" }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	if status, body := control(t, s, "POST", "machines", `{"name":"default"}`, "Bearer "+s.control); status != 400 || !strings.Contains(body, "--proxy") {
+		t.Errorf("%d %s", status, body)
 	}
 }

@@ -87,7 +87,7 @@ func (s *Server) target() seed.Target {
 		Principals: s.store.Principals, Federated: s.store.FederatedCredentials, Assignments: s.store.AppRoleAssignments,
 		Users: s.store.Users, Subscriptions: s.store.Subscriptions, Roles: s.store.Roles,
 		Resources: s.store.Resources, ManagedIdentities: s.store.ManagedIdentities, Machines: s.store.Machines,
-		Issuers: s.store.Issuers, IssuerBase: s.names.issuers(),
+		Issuers: s.store.Issuers, IssuerBase: s.names.issuers(), Answered: s.answersCloud,
 		IAM: seed.IAM{
 			Roles: s.store.IAMRoles, Users: s.store.IAMUsers, Groups: s.store.IAMGroups, Policies: s.store.IAMPolicies, OIDC: s.store.OIDCProviders,
 			Memberships: s.store.Memberships, Keys: s.store.AccessKeys, Managed: iam.Managed,

@@ -5,12 +5,10 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
-	"net/url"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/treatyfed/treaty/core/trust"
 	"github.com/treatyfed/treaty/server"
 )
 
@@ -49,15 +47,16 @@ func (tt *Treaty) answered(tenant *Treaty, clientID, assertion string) (status i
 // drawnClient is a client that may present tokens, in a tenant.
 type drawnClient struct {
 	Application
-	tenant *Treaty
+	tenant  *Treaty
+	trusted []int // sources that it has a trust for, right or wrong
 }
 
 // population is what the property draws from: clients with trusts, and tokens.
 type population struct {
 	d       draw
 	w       *tenantsWorld
-	tokens  []func() string
-	sources []m // issuer, subject and audience that a trust may name
+	tokens  []func() string // of each source two: the token, and one of those that it may be bent to
+	sources []m             // issuer, subject and audience that a trust may name
 	clients []drawnClient
 }
 
@@ -66,7 +65,7 @@ func newPopulation(t *testing.T, d draw) *population {
 	p := &population{d: d, w: newTenantsWorld(t)}
 	a := p.w.a
 	for _, of := range products {
-		c, alg := of.client, pick(d, algorithms...)
+		c, alg := of.client, pick(d, "RS256", "RS256", "RS512", "ES256")
 		c.Algorithm, c.Lifetime = alg, "15m"
 		i := a.AddIssuer(of.preset, of.url, of.preset, c)
 		p.add(a.IssuerToken(i, c.ID, map[string]string{"audience": audience}))
@@ -87,12 +86,12 @@ func newPopulation(t *testing.T, d draw) *population {
 			p.identity(tt, n)
 			continue
 		}
-		c := drawnClient{tt.AddApplication(fmt.Sprint("drawn ", n)), tt}
+		c := drawnClient{Application: tt.AddApplication(fmt.Sprint("drawn ", n)), tenant: tt}
 		if n%5 == 3 {
 			tt.graph("PATCH", "/v1.0/applications/"+c.ObjectID, m{"isFallbackPublicClient": true}, nil)
 		}
-		for i := range d.IntN(5) {
-			body := p.trust(fmt.Sprint("trust-", i))
+		for i := range d.IntN(6) {
+			body := p.trust(&c, fmt.Sprint("trust-", i))
 			tt.Request("POST", tt.GraphURL+"/v1.0/applications/"+c.ObjectID+"/federatedIdentityCredentials", tt.AdminToken(tt.GraphURL), body) // it may be refused
 		}
 		p.clients = append(p.clients, c)
@@ -103,17 +102,22 @@ func newPopulation(t *testing.T, d draw) *population {
 // identity draws a managed identity as the client.
 func (p *population) identity(tt *Treaty, n int) {
 	made := tt.AddManagedIdentity("client" + raw(n))
+	c := drawnClient{Application: Application{ClientID: made.ClientID, PrincipalID: made.PrincipalID}, tenant: tt}
 	for i := range p.d.IntN(4) {
-		body := p.trust(fmt.Sprint("trust-", i))
+		body := p.trust(&c, fmt.Sprint("trust-", i))
 		tt.Request("PUT", tt.ARMURL+made.ID+"/federatedIdentityCredentials/"+body["name"].(string)+"?api-version=2023-01-31", tt.AdminToken(tt.ARMURL), m{"properties": body}) // it may be refused
 	}
-	p.clients = append(p.clients, drawnClient{Application{ClientID: made.ClientID, PrincipalID: made.PrincipalID}, tt})
+	p.clients = append(p.clients, c)
 }
 
 // add has a token drawn, whole and with one thing changed, and trusted.
 func (p *population) add(token string) {
 	_, claims := (&awsWorld{Treaty: p.w.a}).readJWT(token)
-	p.sources = append(p.sources, m{"issuer": claims["iss"], "subject": claims["sub"], "audience": audienceOf(claims)})
+	source := m{"issuer": claims["iss"], "subject": claims["sub"], "audience": audienceOf(claims)}
+	if claims["tid"] != nil {
+		source["own"] = true
+	}
+	p.sources = append(p.sources, source)
 	p.tokens = append(p.tokens, func() string { return token })
 	other := func() string { return p.tokens[p.d.IntN(len(p.tokens))]() }
 	p.tokens = append(p.tokens, func() string {
@@ -149,9 +153,11 @@ func audienceOf(claims m) string {
 	return text(claims, "aud")
 }
 
-// trust draws a federated credential for one of the tokens, sometimes with something wrong.
-func (p *population) trust(name string) m {
-	from := p.sources[p.d.IntN(len(p.sources))]
+// trust draws a federated credential of a client for one of the tokens, sometimes with something wrong.
+func (p *population) trust(c *drawnClient, name string) m {
+	n := p.d.IntN(len(p.sources))
+	c.trusted = append(c.trusted, n)
+	from := p.sources[n]
 	bend := func(s any) string {
 		if p.d.IntN(4) > 0 {
 			return s.(string)
@@ -159,7 +165,7 @@ func (p *population) trust(name string) m {
 		return strings.TrimSpace(pick(p.d, variants(s.(string))...))
 	}
 	aud := bend(from["audience"])
-	if p.d.IntN(3) == 0 {
+	if _, own := from["own"]; own {
 		aud = exchangeAudience
 	}
 	return m{"name": name, "issuer": bend(from["issuer"]), "subject": bend(from["subject"]), "audiences": []string{aud}}
@@ -171,8 +177,15 @@ func TestExplainAgreesForEveryKindOfToken(t *testing.T) {
 	t.Parallel()
 	p := newPopulation(t, sameDraw(1))
 	a, granted, codes := p.w.a, 0, map[string]int{}
-	for range 400 {
-		c, token := p.clients[p.d.IntN(len(p.clients))], p.tokens[p.d.IntN(len(p.tokens))]()
+	for range 600 {
+		c, at := p.clients[p.d.IntN(len(p.clients))], p.d.IntN(len(p.tokens))
+		if n := len(c.trusted); n > 0 && p.d.IntN(3) > 0 {
+			at = 2 * c.trusted[p.d.IntN(n)]
+			if p.d.IntN(3) == 0 {
+				at++
+			}
+		}
+		token := p.tokens[at]()
 		told, err := a.server.ExplainToken(t.Context(), server.Question{Token: token, App: c.ClientID})
 		if err != nil {
 			t.Fatal(err)
@@ -195,10 +208,72 @@ func TestExplainAgreesForEveryKindOfToken(t *testing.T) {
 		}
 	}
 	t.Logf("%d granted, refused by code: %v", granted, codes)
-	if granted < 10 || len(codes) < 10 {
+	if granted < 20 || len(codes) < 9 {
 		t.Errorf("the draw is too narrow to prove anything: %d granted, codes %v", granted, codes)
 	}
 }
 
-var _ = trust.NoTrusts
-var _ = url.Values{}
+// TestExplainAgreesForEveryKindOfRole is the same for roles and STS.
+func TestExplainAgreesForEveryKindOfRole(t *testing.T) {
+	t.Parallel()
+	p := newPopulation(t, sameDraw(2))
+	a := p.w.a
+	w := &awsWorld{Treaty: a, root: a.AWSConfig}
+	registered := map[string]string{}
+	var roles []string
+	var trusted []int
+	for n, from := range p.sources {
+		iss := from["issuer"].(string)
+		if iss == "https://cognito-identity.amazonaws.com" {
+			registered[iss] = strings.TrimPrefix(iss, "https://")
+		} else if registered[iss] == "" && p.d.IntN(6) > 0 {
+			registered[iss] = a.AddProvider(iss, audience, exchangeAudience, "fb60f99c-7a34-4190-8149-302f77469936", a.GraphURL)
+		}
+		if registered[iss] == "" {
+			continue
+		}
+		name := strings.TrimPrefix(iss, "https://")
+		conditions := m{"StringEquals": m{name + ":aud": from["audience"]}}
+		if p.d.IntN(3) > 0 {
+			conditions[pick(p.d, "StringEquals", "StringLike", "StringNotEquals", "StringEqualsIfExists")] = m{name + ":aud": from["audience"], name + ":sub": pick(p.d, from["subject"], from["subject"], "*", "other")}
+		}
+		if name == "token.actions.githubusercontent.com" || name == "gitlab.com" { // IAM wants a subject there
+			conditions = m{"StringEquals": m{name + ":aud": from["audience"], name + ":sub": from["subject"]}}
+		}
+		roles, trusted = append(roles, a.AddRole("drawn"+raw(n), admits(registered[iss], raw(conditions)))), append(trusted, n)
+	}
+	granted, codes := 0, map[string]int{}
+	for range 300 {
+		n := p.d.IntN(len(roles))
+		at := p.d.IntN(len(p.tokens))
+		if p.d.IntN(3) > 0 {
+			at = 2*trusted[n] + p.d.IntN(2)
+		}
+		token := p.tokens[at]()
+		told, err := a.server.ExplainRole(t.Context(), server.RoleQuestion{Token: token, Role: roles[n], Session: "probe"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = w.web(roles[n], token)
+		got, foretold := said(err), ""
+		if !told.Pass {
+			foretold = told.Answer.Code + ": " + told.Answer.Text
+		}
+		if got != foretold {
+			t.Fatalf("explain says %s, STS %s\n%s", cmpOr(foretold, "success"), cmpOr(got, "success"), token)
+		}
+		if err == nil {
+			granted++
+			continue
+		}
+		codes[got]++
+		kept := a.Explain(requestID(t, err))
+		if kept.Pass || kept.Answer.Code != told.Answer.Code || raw(kept.Sections) != raw(told.Sections) {
+			t.Fatalf("foretold %s\nkept     %s", raw(told), raw(kept))
+		}
+	}
+	t.Logf("%d granted, refused: %v", granted, codes)
+	if granted < 15 || len(codes) < 6 {
+		t.Errorf("the draw is too narrow to prove anything: %d granted, %v", granted, codes)
+	}
+}

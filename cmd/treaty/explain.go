@@ -125,7 +125,7 @@ func (a *app) explainAzure(asJSON *bool) *cobra.Command {
 	}
 	fl := c.Flags()
 	fl.StringVar(&f.token, "token", "", "`file` with the token, - for standard input")
-	fl.StringVar(&f.app, "app", "", "client `id` or object id of an application of the server")
+	fl.StringVar(&f.app, "app", "", "client `id` or object id of an application or managed identity of the server")
 	fl.StringVar(&f.trust, "trust", "", "`file` with federated credentials, as az prints them")
 	fl.StringVar(&f.keys, "keys", "", "`file` with the issuer's keys, a JWK Set: asks nobody")
 	fl.StringVar(&f.at, "at", "", "judge the token at this `time`, RFC 3339, with --keys or without a server (default now)")

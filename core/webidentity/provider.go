@@ -47,7 +47,11 @@ func (x *examination) provider(ctx context.Context, account string) (provider, e
 	if c.OK {
 		c.Want = []string{from.name}
 	} else if x.Reason == NoProvider {
-		c.Fix = "register it in account " + account + ": aws iam create-open-id-connect-provider --url " + evidence.Clip(iss) + " --client-id-list with the token's audience"
+		audience := "aud"
+		if x.p.Claims.Has("azp") {
+			audience = "azp" // it stands in for aud
+		}
+		c.Fix = "register it in account " + account + ": aws iam create-open-id-connect-provider --url " + evidence.Clip(iss) + " --client-id-list with the token's " + audience
 	}
 	x.Provider = append(x.Provider, c)
 	return from, nil

@@ -42,6 +42,8 @@ type Target struct {
 	// IssuerBase is what the URLs of issuers begin with that name none, without a slash at its end: a hub's
 	// https://hub.example.org/idp. A twin has none.
 	IssuerBase string
+	// Answered reports whether a host answers as something else here, so that no issuer can: a cloud's name.
+	Answered func(host string) bool
 	// DefaultResource is the resource of permissions that name none: Microsoft Graph's URL.
 	DefaultResource string
 }

@@ -37,7 +37,16 @@ func (t Target) Issuer(i Issuer, have directory.Issuer) (directory.Issuer, error
 	i.Clients = slices.Clone(i.Clients)
 	i.complete()
 	or(&i.URL, t.IssuerURL(i.Name, i.Preset))
-	return i.Directory(t.Sealer.Hash, t.Now(), have)
+	out, err := i.Directory(t.Sealer.Hash, t.Now(), have)
+	if err != nil || t.Answered == nil {
+		return out, err
+	}
+	for _, p := range out.Places {
+		if t.Answered(p.Host) {
+			return out, config.Problems{{Path: "url", Text: p.Host + " answers as the cloud's own here, an issuer would never be asked"}}
+		}
+	}
+	return out, nil
 }
 
 // issuer makes an issuer or brings it up to the document. Clients and secrets that the document does not

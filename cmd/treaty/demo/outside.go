@@ -21,7 +21,6 @@ type OutsideToBoth struct {
 	*Stage
 	secret string // of the issuer's client
 	app    string // client id
-	role   string
 }
 
 const (
