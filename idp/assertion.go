@@ -73,13 +73,10 @@ func (p presented) form() evidence.Checks { return (&token.Verifier{}).Form(p.as
 // names that it has.
 func (s *Service) audienceCheck(c *call, claims token.Claims) evidence.Check {
 	endpoint := c.preset.token
-	want := []string{c.base + endpoint, c.issuer.URL, ownBase(c.issuer) + endpoint}
-	if s.Prefix != "" {
-		want = append(want, s.namedBase(c.issuer)+endpoint)
-	}
+	want := []string{c.base + endpoint, c.issuer.URL, ownBase(c.issuer) + endpoint, s.namedBase(c.issuer) + endpoint}
 	slices.Sort(want[1:])
 	check := evidence.Check{Name: checkAudience, Claim: "aud", Operator: "one of", Want: slices.Compact(want), Got: evidence.Values(claims["aud"])}
-	check.OK = slices.ContainsFunc(claims.Texts("aud"), func(aud string) bool { return contains(want, aud) })
+	check.OK = slices.ContainsFunc(claims.Texts("aud"), func(aud string) bool { return slices.Contains(want, aud) })
 	if !claims.Has("aud") {
 		check.Got, check.Note = nil, "the token has no claim aud"
 	}

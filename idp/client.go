@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 
 	"github.com/treatyfed/treaty/core/credential"
 	"github.com/treatyfed/treaty/core/directory"
@@ -109,7 +110,7 @@ func present(r *http.Request, form wire.Form) (p presented, err error) {
 // unauthentic gives a refusal its challenge: who came by Basic is told so (RFC 6749 section 5.2).
 func (c *call) unauthentic(p presented, err error) error {
 	var e *Refusal
-	if errors.As(err, &e) && e.Code == invalidClient && contains(p.methods, bySecretBasic) {
+	if errors.As(err, &e) && e.Code == invalidClient && slices.Contains(p.methods, bySecretBasic) {
 		e.challenge = `Basic realm="` + c.issuer.URL + `"`
 	}
 	return err

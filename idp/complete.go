@@ -68,7 +68,7 @@ func Complete(i *directory.Issuer) error {
 	p := presetOf(*i)
 	i.Algorithm = cmp.Or(i.Algorithm, p.algorithm, defaultAlgorithm)
 	i.Lifetime = cmp.Or(i.Lifetime, p.lifetime, defaultLifetime)
-	checkSigning(&ps, "", i.Algorithm, i.Lifetime, p)
+	checkSigning(&ps, "", i.Algorithm, i.Lifetime)
 	checkRules(&ps, "", i.Claims)
 	if n := len(mergedRules(p, *i, directory.IssuerClient{})); len(i.Claims) <= rule.MaxRules && n > rule.MaxRules {
 		ps.add("claims", "with the preset's there are %d, more than %d", n, rule.MaxRules)
@@ -145,9 +145,14 @@ func loopback(host string) bool {
 	return err == nil && ip.IsLoopback()
 }
 
-// places fills in where the issuer answers.
+// places fills in where the issuer answers: its URL with what is below, and each endpoint, so that no issuer
+// below this one takes what is this one's.
 func places(ps *Problems, i *directory.Issuer, p preset) {
-	i.Places = []directory.Place{ownPlace(*i)}
+	own := ownPlace(*i)
+	i.Places = []directory.Place{own}
+	for _, path := range p.endpoints() {
+		i.Places = append(i.Places, directory.Place{Host: own.Host, Path: own.Path + path})
+	}
 	if p.elsewhere == nil {
 		return
 	}
@@ -162,12 +167,12 @@ func places(ps *Problems, i *directory.Issuer, p preset) {
 }
 
 // checkSigning checks what issuers and clients have in common.
-func checkSigning(ps *Problems, path, algorithm string, lifetime time.Duration, p preset) {
-	if !contains(TokenAlgorithms, algorithm) {
+func checkSigning(ps *Problems, path, algorithm string, lifetime time.Duration) {
+	if !slices.Contains(TokenAlgorithms, algorithm) {
 		ps.add(path+"algorithm", "%.80q is not known; %s are", algorithm, strings.Join(TokenAlgorithms, ", "))
 	}
-	if limit := cmp.Or(p.longest, longest); lifetime < shortest || lifetime > limit {
-		ps.add(path+"lifetime", "%s is not between %s and %s", lifetime, shortest, limit)
+	if lifetime < shortest || lifetime > longest {
+		ps.add(path+"lifetime", "%s is not between %s and %s", lifetime, shortest, longest)
 	}
 }
 

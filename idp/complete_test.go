@@ -40,7 +40,8 @@ func TestCompleteFillsIn(t *testing.T) {
 	must(t, idp.Complete(&i))
 	want := directory.Issuer{Name: "a", URL: "https://H.example:8443/x/", Algorithm: "RS256", Lifetime: time.Hour, Clients: []directory.IssuerClient{{ID: "a"}, {ID: "b"}},
 		Accepts: []directory.AcceptedIssuer{{Issuer: "https://o.example", Audiences: []string{"https://H.example:8443/x/"}}},
-		Places:  []directory.Place{{Host: "h.example:8443", Path: "/x"}}}
+		Places: []directory.Place{{Host: "h.example:8443", Path: "/x"}, {Host: "h.example:8443", Path: "/x/.well-known/openid-configuration"},
+			{Host: "h.example:8443", Path: "/x/.well-known/oauth-authorization-server"}, {Host: "h.example:8443", Path: "/x/jwks"}, {Host: "h.example:8443", Path: "/x/token"}}}
 	if d := cmp.Diff(want, i); d != "" {
 		t.Error(d)
 	}
@@ -53,7 +54,7 @@ func TestCompleteFillsIn(t *testing.T) {
 		"http://x.localhost/a":    {Host: "x.localhost", Path: "/a"},
 	} {
 		i := directory.Issuer{Name: "a", URL: address}
-		if err := idp.Complete(&i); err != nil || !cmp.Equal(i.Places, []directory.Place{place}) || i.URL != address {
+		if err := idp.Complete(&i); err != nil || i.Places[0] != place || i.Places[3] != (directory.Place{Host: place.Host, Path: place.Path + "/jwks"}) || i.URL != address {
 			t.Errorf("%s: %v %v", address, err, i.Places)
 		}
 	}
@@ -144,5 +145,26 @@ func TestCompleteNamesEveryProblem(t *testing.T) {
 	var ps idp.Problems
 	if err := idp.Complete(&i); !errors.As(err, &ps) || len(ps) != 6 {
 		t.Errorf("%d problems: %v", len(ps), ps)
+	}
+}
+
+// Whoever is declared first, what lies below one issuer's URL and is its endpoint is no other's.
+func TestNoIssuerTakesTheEndpointsOfOneAboveIt(t *testing.T) {
+	t.Parallel()
+	above := directory.Issuer{Name: "above", URL: "https://h.example/a", Preset: "okta"}
+	below := directory.Issuer{Name: "below", URL: "https://h.example/a/v1", Preset: "spiffe"}
+	beside := directory.Issuer{Name: "beside", URL: "https://h.example/a/v2", Preset: "spiffe"}
+	for n, order := range [][]directory.Issuer{{above, below, beside}, {below, above, beside}} {
+		db := newWorld(t).db
+		var failed []string
+		for _, i := range order {
+			must(t, idp.Complete(&i))
+			if err := db.Issuers.CreateIssuer(t.Context(), i); err != nil {
+				failed = append(failed, i.Name)
+			}
+		}
+		if want := []string{order[1].Name}; !cmp.Equal(failed, want) {
+			t.Errorf("order %d: refused %v, not %v", n, failed, want)
+		}
 	}
 }

@@ -64,7 +64,7 @@ func checkClient(ps *Problems, path string, c directory.IssuerClient, i *directo
 	if lifetime == 0 {
 		lifetime = shortest
 	}
-	checkSigning(ps, path, algorithm, lifetime, p)
+	checkSigning(ps, path, algorithm, lifetime)
 	if b, err := json.Marshal(c.Attributes); err != nil || len(b) > maxAttributes {
 		ps.add(path+"attributes", "they are no JSON, or take more than %d bytes", maxAttributes)
 	}

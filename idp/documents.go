@@ -158,7 +158,7 @@ func (s *Service) Documents(ctx context.Context, name string) (map[string][]byte
 	a := asked{issuer: i, preset: presetOf(i), base: ownBase(i)}
 	d := describe(a)
 	d.JWKSURI = a.base + a.preset.keys // whatever host the product has them on
-	if s.Prefix != "" && d.TokenEndpoint != "" {
+	if d.TokenEndpoint != "" {
 		d.TokenEndpoint = s.namedBase(i) + a.preset.token
 	}
 	set, err := s.keySet(ctx, i)

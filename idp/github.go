@@ -114,11 +114,7 @@ func githubServer(issuer string) string {
 // JobURL is what ACTIONS_ID_TOKEN_REQUEST_URL, and ARM_OIDC_REQUEST_URL of Terraform, must be for the jobs
 // of an issuer. The matching ACTIONS_ID_TOKEN_REQUEST_TOKEN is a secret of the job's client.
 func (s *Service) JobURL(i directory.Issuer) string {
-	base := ownBase(i)
-	if s.Prefix != "" {
-		base = s.namedBase(i)
-	}
-	return base + githubPath + "?api-version=2.0"
+	return s.namedBase(i) + githubPath + "?api-version=2.0"
 }
 
 // githubToken is the answer to a job. Count is the length of the value.

@@ -61,16 +61,9 @@ func (s *Service) Mint(ctx context.Context, name string, m Mint) (Minted, error)
 	if err != nil {
 		return Minted{}, err
 	}
-	return s.mintFor(ctx, i, m, nil)
-}
-
-// mintFor is Mint for an issuer that is known, for endpoints that authenticate in their product's own way:
-// checks are what they found.
-func (s *Service) mintFor(ctx context.Context, i directory.Issuer, m Mint, checks evidence.Checks) (Minted, error) {
 	c := s.newCall(ctx, asked{issuer: i, preset: presetOf(i)})
 	m.grant = cmp.Or(m.grant, "mint")
 	c.record.Operation, c.record.Caller = "token "+m.grant, evidence.Clip(m.Client)
-	c.evidence.Client = checks
 	if m.Client != "" {
 		var known bool
 		if c.client, known = clientOf(i, m.Client); !known {

@@ -3,6 +3,7 @@ package idp
 import (
 	"encoding/base64"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/treatyfed/treaty/core/directory"
@@ -18,7 +19,6 @@ type preset struct {
 
 	algorithm string            // of issuers that name none; "" is RS256
 	lifetime  time.Duration     // of issuers that name none; 0 is an hour
-	longest   time.Duration     // what a lifetime may be at most; 0 is a day
 	claims    map[string]string // claim to CEL expression
 
 	untyped   bool                       // no typ in the header of tokens
@@ -49,6 +49,15 @@ type preset struct {
 	// itself). When the issuer was asked at a place that elsewhere lists, path is two slashes, the host and
 	// the whole path: "//www.googleapis.com/oauth2/v3/certs".
 	serve func(s *Service, w http.ResponseWriter, r *http.Request, i directory.Issuer, path string) bool
+}
+
+// endpoints are the paths that every request finds below the issuer's URL.
+func (p preset) endpoints() []string {
+	out := append(slices.Clone(p.discovery), p.keys)
+	if p.token != "" {
+		out = append(out, p.token)
+	}
+	return out
 }
 
 // Presets are the names of the presets, "generic" also being "".

@@ -15,12 +15,14 @@
 package idp
 
 import (
+	"context"
 	"crypto/elliptic"
 	"errors"
 	"io"
 	"log/slog"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -64,18 +66,20 @@ const (
 // host and path.
 func (s *Service) Hosted() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		i, place, err := s.find(r)
+		i, place, err := s.find(r.Context(), r.Host, r.URL.Path)
 		if err != nil {
 			s.refuseUnfound(w, r, err)
 			return
 		}
 		a := asked{issuer: i, preset: presetOf(i), base: ownBase(i)}
-		if place != ownPlace(i) {
+		own := ownPlace(i)
+		rest, below := strings.CutPrefix(r.URL.Path, own.Path)
+		if place.Host != own.Host || !below {
 			a.path = "//" + place.Host + r.URL.Path
 			s.serve(w, r, a)
 			return
 		}
-		a.path = strings.TrimPrefix(r.URL.Path, place.Path)
+		a.path = rest
 		s.serveOwn(w, r, a)
 	})
 }
@@ -125,7 +129,7 @@ func (s *Service) serve(w http.ResponseWriter, r *http.Request, a asked) {
 	}
 	switch {
 	case a.path == "": // the URL itself is no endpoint
-	case contains(p.discovery, a.path):
+	case slices.Contains(p.discovery, a.path):
 		s.serveDocument(w, r, a, "openid-configuration", s.discoveryDocument)
 		return
 	case a.path == p.keys:
@@ -138,17 +142,23 @@ func (s *Service) serve(w http.ResponseWriter, r *http.Request, a asked) {
 	s.refuseUnfound(w, r, fault.New(fault.NotFound, "issuer "+a.issuer.Name, "it has no such endpoint"))
 }
 
+// Answers reports whether an address is at or below a place of an issuer. What cannot be looked up is taken
+// for one: Hosted then says that it failed.
+func (s *Service) Answers(ctx context.Context, u *url.URL) bool {
+	_, _, err := s.find(ctx, u.Host, u.Path)
+	return !errors.Is(err, fault.NotFound)
+}
+
 // find is the issuer that answers a request to one of its own names. Each prefix of the path is looked up
 // by itself, the longest first, so that one look-up costs the same with any number of issuers.
-func (s *Service) find(r *http.Request) (directory.Issuer, directory.Place, error) {
+func (s *Service) find(ctx context.Context, host, path string) (directory.Issuer, directory.Place, error) {
 	none := fault.New(fault.NotFound, "issuer", "none answers at this address")
-	path := r.URL.Path
 	if len(path) > maxPath {
 		return directory.Issuer{}, directory.Place{}, none
 	}
 	for _, prefix := range prefixes(path) {
-		p := directory.Place{Host: PlaceHost(r.Host), Path: prefix}
-		i, err := s.Issuers.IssuerAt(r.Context(), p)
+		p := directory.Place{Host: PlaceHost(host), Path: prefix}
+		i, err := s.Issuers.IssuerAt(ctx, p)
 		if errors.Is(err, fault.NotFound) {
 			continue
 		}
@@ -195,15 +205,11 @@ func ownPlace(i directory.Issuer) directory.Place {
 // ownBase is what the issuer's own endpoints are below.
 func ownBase(i directory.Issuer) string { return strings.TrimSuffix(i.URL, "/") }
 
+// namedBase is what the endpoints of the form by name are below; those of the issuer's own URL, where nothing
+// is public under its name.
 func (s *Service) namedBase(i directory.Issuer) string {
-	return strings.TrimSuffix(s.Prefix, "/") + "/" + i.Name
-}
-
-func contains(list []string, s string) bool {
-	for _, e := range list {
-		if e == s {
-			return true
-		}
+	if s.Prefix == "" {
+		return ownBase(i)
 	}
-	return false
+	return strings.TrimSuffix(s.Prefix, "/") + "/" + i.Name
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 
 	"github.com/treatyfed/treaty/server/inprocess"
 )
@@ -28,7 +29,7 @@ func (s *Server) Control(ctx context.Context, method, path string, in, out any) 
 	}
 	r.Header.Set("Authorization", "Bearer "+s.control)
 	r.Header.Set("Content-Type", "application/json")
-	res, err := (&inprocess.Transport{Handler: func(string) http.Handler { return s }}).RoundTrip(r)
+	res, err := (&inprocess.Transport{Handler: func(*url.URL) http.Handler { return s }}).RoundTrip(r)
 	if err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -32,6 +33,7 @@ import (
 type IssuerView struct {
 	seed.Issuer
 	Endpoint  string    `json:"endpoint,omitempty"` // where this server answers for it by its name
+	JobURL    string    `json:"job_url,omitempty"`  // ACTIONS_ID_TOKEN_REQUEST_URL of its jobs, for the preset github
 	CreatedAt time.Time `json:"created_at,omitzero"`
 	Version   int64     `json:"version,omitempty"`
 }
@@ -40,7 +42,11 @@ type IssuerView struct {
 const issuerPage = 200
 
 func (s *Server) issuerView(i directory.Issuer) IssuerView {
-	return IssuerView{Issuer: seed.IssuerOf(i), Endpoint: s.issuerEndpoint(i.Name), CreatedAt: i.CreatedAt, Version: i.Version}
+	v := IssuerView{Issuer: seed.IssuerOf(i), Endpoint: s.issuerEndpoint(i.Name), CreatedAt: i.CreatedAt, Version: i.Version}
+	if i.Preset == "github" {
+		v.JobURL = s.idp.JobURL(i)
+	}
+	return v
 }
 
 // issuerEndpoint is the form by name, which is answered whatever the issuer's own URL is.
@@ -69,10 +75,11 @@ func (s *Server) CreateIssuer(ctx context.Context, in seed.Issuer) (IssuerView, 
 	if err := s.store.Issuers.CreateIssuer(ctx, i); err != nil {
 		return IssuerView{}, err
 	}
-	if i, err = s.store.Issuers.Issuer(ctx, i.Name); err != nil {
-		return IssuerView{}, err
+	ctx = context.WithoutCancel(ctx)      // who has gone away leaves nothing half made
+	if err := s.vouchFor(i); err != nil { // nobody was told its secrets
+		return IssuerView{}, errors.Join(err, s.store.Issuers.DeleteIssuer(ctx, i.Name))
 	}
-	if err := s.vouchFor(i); err != nil {
+	if i, err = s.store.Issuers.Issuer(ctx, i.Name); err != nil {
 		return IssuerView{}, err
 	}
 	return reveal(s.issuerView(i), made), nil
@@ -101,13 +108,13 @@ func (s *Server) ReplaceIssuer(ctx context.Context, name string, in IssuerView) 
 		return IssuerView{}, err
 	}
 	want.CreatedAt, want.Version = have.CreatedAt, have.Version
+	if err := s.vouchFor(want); err != nil { // first: what fails here has changed nothing
+		return IssuerView{}, err
+	}
 	if err := s.store.Issuers.UpdateIssuer(ctx, want); err != nil {
 		return IssuerView{}, err
 	}
-	if want, err = s.store.Issuers.Issuer(ctx, name); err != nil {
-		return IssuerView{}, err
-	}
-	if err := s.vouchFor(want); err != nil {
+	if want, err = s.store.Issuers.Issuer(context.WithoutCancel(ctx), name); err != nil {
 		return IssuerView{}, err
 	}
 	return reveal(s.issuerView(want), made), nil
@@ -198,13 +205,16 @@ func (s *Server) replaceIssuer(w http.ResponseWriter, r *http.Request) {
 	s.answerControl(w, r, out, err)
 }
 
+// deleteIssuer removes an issuer and then its keys, also those that a deletion left which ended in between.
 func (s *Server) deleteIssuer(w http.ResponseWriter, r *http.Request) {
 	defer s.hold()()
-	name := r.PathValue("name")
-	err := s.store.Issuers.DeleteIssuer(r.Context(), name)
-	for _, ring := range idp.RingsOf(name) {
-		if err == nil {
-			err = s.keys.Drop(r.Context(), ring)
+	name, ctx := r.PathValue("name"), context.WithoutCancel(r.Context())
+	err := s.store.Issuers.DeleteIssuer(ctx, name)
+	if err == nil || errors.Is(err, fault.NotFound) {
+		for _, ring := range idp.RingsOf(name) {
+			if left := s.keys.Drop(ctx, ring); left != nil {
+				err = left
+			}
 		}
 	}
 	s.remote.Reset() // whoever trusts its URL asks again
@@ -230,67 +240,4 @@ func (s *Server) rotateIssuer(w http.ResponseWriter, r *http.Request) {
 		out[ring] = k.ID
 	}
 	s.answerControl(w, r, map[string]any{"kid": out}, nil)
-}
-
-// MintOrder asks for a token without client authentication. Subject are claims of a subject token.
-type MintOrder struct {
-	Client     string         `json:"client,omitempty"` // "" for the rules of the issuer alone
-	Audience   []string       `json:"audience,omitempty"`
-	Resource   []string       `json:"resource,omitempty"`
-	Scope      string         `json:"scope,omitempty"`
-	Parameters map[string]any `json:"parameters,omitempty"`
-	Subject    map[string]any `json:"subject,omitempty"`
-	Lifetime   string         `json:"lifetime,omitempty"` // 10m; default the client's
-}
-
-// MintedView is a token that was issued.
-type MintedView struct {
-	Token     string         `json:"token"`
-	Claims    map[string]any `json:"claims"`
-	Algorithm string         `json:"algorithm"`
-	IssuedAt  time.Time      `json:"issued_at"`
-	ExpiresAt time.Time      `json:"expires_at"`
-}
-
-// MintToken issues a token of an issuer, for administrators and tests.
-func (s *Server) MintToken(ctx context.Context, issuer string, o MintOrder) (MintedView, error) {
-	m := idp.Mint{Client: o.Client, Audience: o.Audience, Resource: o.Resource, Scope: o.Scope, Parameters: o.Parameters, Subject: o.Subject}
-	if o.Lifetime != "" {
-		var err error
-		if m.Lifetime, err = time.ParseDuration(o.Lifetime); err != nil || m.Lifetime <= 0 {
-			return MintedView{}, config.Problems{{Path: "lifetime", Text: fmt.Sprintf("%q is no duration above zero, such as 10m", o.Lifetime)}}
-		}
-	}
-	got, err := s.idp.Mint(ctx, issuer, m)
-	return MintedView{Token: got.Token, Claims: got.Claims, Algorithm: got.Algorithm, IssuedAt: got.IssuedAt, ExpiresAt: got.ExpiresAt}, err
-}
-
-func (s *Server) mintToken(w http.ResponseWriter, r *http.Request) {
-	var m MintOrder
-	if !s.readOrder(w, r, &m) {
-		return
-	}
-	out, err := s.MintToken(r.Context(), r.PathValue("name"), m)
-	s.answerControl(w, r, out, err)
-}
-
-func (s *Server) issuerDocuments(w http.ResponseWriter, r *http.Request) {
-	name := r.PathValue("name")
-	i, err := s.store.Issuers.Issuer(r.Context(), name)
-	if err != nil {
-		s.answerControl(w, r, nil, err)
-		return
-	}
-	documents, err := s.idp.Documents(r.Context(), name)
-	out := DocumentsView{Issuer: i.URL, Documents: map[string]string{}}
-	for path, b := range documents {
-		out.Documents[path] = string(b)
-	}
-	s.answerControl(w, r, out, err)
-}
-
-// DocumentsView are an issuer's public documents, by path below its URL.
-type DocumentsView struct {
-	Issuer    string            `json:"issuer"`
-	Documents map[string]string `json:"documents"`
 }

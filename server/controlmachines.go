@@ -81,6 +81,7 @@ func (s *Server) CreateMachine(ctx context.Context, in MachineOrder) (directory.
 		}
 		return directory.Machine{}, refused("machine", err)
 	}
+	ctx = context.WithoutCancel(ctx) // who has gone away leaves nothing half made
 	var ps config.Problems
 	t.HoldsOf(ctx, &ps, "", m)
 	if len(ps) > 0 { // half of what was asked is not made

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"encoding/base64"
 	"encoding/json"
 	"net/http"
@@ -107,28 +108,30 @@ func TestOrdersThatDoNotFitAreRefusedInWords(t *testing.T) {
 		status             int
 		words              []string
 	}{
-		"all problems of an issuer":            {"POST", "issuers", `{"name":"X y","preset":"nobody","url":"ftp://x"}`, 400, []string{"name: ", "preset: ", "url: "}},
-		"a member that is not known":           {"POST", "issuers", `{"nmae":"x"}`, 400, []string{"nmae"}},
-		"an issuer's name that is taken":       {"POST", "issuers", strings.Replace(acme, "acme.okta", "x.okta", 1), 409, []string{"its name is taken"}},
-		"a place that is taken":                {"POST", "issuers", strings.Replace(acme, `"acme"`, `"other"`, 1), 409, []string{"is taken"}},
-		"a cloud's own name":                   {"POST", "issuers", `{"name":"x","url":"https://login.microsoftonline.com/x"}`, 400, []string{"url: login.microsoftonline.com answers as the cloud's own"}},
-		"no URL in a twin":                     {"POST", "issuers", `{"name":"x"}`, 400, []string{"url: ", "missing"}},
-		"an issuer that is not there":          {"PUT", "issuers/nobody", `{}`, 404, []string{"does not exist"}},
-		"a rename":                             {"PUT", "issuers/acme", `{"name":"other"}`, 400, []string{"not renamed"}},
-		"a secret without value":               {"PUT", "issuers/acme", `{"clients":[{"id":"payroll","secrets":[{"id":"x"}]}]}`, 400, []string{"clients[0].secrets[0].value: "}},
-		"the token of nobody":                  {"POST", "issuers/acme/token", `{"client":"nobody"}`, 404, []string{"nobody"}},
-		"a token whose rule fails":             {"POST", "issuers/acme/token", `{"client":"payroll","lifetime":"soon"}`, 400, []string{"lifetime: "}},
-		"keys of nobody":                       {"POST", "issuers/nobody/rotate", ``, 404, []string{"does not exist"}},
-		"documents of nobody":                  {"GET", "issuers/nobody/documents", ``, 404, []string{"does not exist"}},
-		"a tenant without domain":              {"POST", "tenants", `{"name":"x","country":"usa","keys":"mine"}`, 400, []string{"domains: ", "country: ", "keys: "}},
-		"a domain that is taken":               {"POST", "tenants", `{"domains":["new.example","Partner.onmicrosoft.com"]}`, 409, []string{"partner.onmicrosoft.com is taken"}},
-		"all problems of a machine":            {"POST", "machines", `{"name":"Upper","kind":"mainframe","identities":["/x"]}`, 400, []string{"name: ", "kind: ", "identities[0]: "}},
-		"a machine's name that is taken":       {"POST", "machines", `{"name":"default"}`, 409, []string{"its name is taken"}},
-		"a machine of no tenant":               {"POST", "machines", `{"name":"x","tenant":"nobody.example"}`, 400, []string{"tenant: "}},
-		"a machine with nobody's identity":     {"POST", "machines", `{"name":"x","identities":["nobody"]}`, 400, []string{"nobody"}},
-		"a machine in another's subscription":  {"POST", "machines", `{"name":"x","tenant":"partner.onmicrosoft.com","subscription":"` + SubscriptionID + `"}`, 400, []string{"belongs to tenant"}},
-		"a machine whose identity may nothing": {"POST", "machines", `{"name":"x","system_assigned":true,"roles":[{"role":"King","scope":"/"}]}`, 400, []string{`no Azure role "King"`}},
-		"a machine that is not there":          {"DELETE", "machines/nobody", ``, 404, []string{"does not exist"}},
+		"all problems of an issuer":             {"POST", "issuers", `{"name":"X y","preset":"nobody","url":"ftp://x"}`, 400, []string{"name: ", "preset: ", "url: "}},
+		"a member that is not known":            {"POST", "issuers", `{"nmae":"x"}`, 400, []string{"nmae"}},
+		"an issuer's name that is taken":        {"POST", "issuers", strings.Replace(acme, "acme.okta", "x.okta", 1), 409, []string{"its name is taken"}},
+		"a place that is taken":                 {"POST", "issuers", strings.Replace(acme, `"acme"`, `"other"`, 1), 409, []string{"is taken"}},
+		"a place on the way to another's keys":  {"POST", "issuers", `{"name":"x","url":"https://acme.okta.com/oauth2/default/v1","preset":"spiffe","clients":[{"id":"w"}]}`, 409, []string{"its place is taken"}},
+		"a cloud's own name":                    {"POST", "issuers", `{"name":"x","url":"https://login.microsoftonline.com/x"}`, 400, []string{"url: login.microsoftonline.com answers as the cloud's own"}},
+		"no URL in a twin":                      {"POST", "issuers", `{"name":"x"}`, 400, []string{"url: ", "missing"}},
+		"an issuer that is not there":           {"PUT", "issuers/nobody", `{}`, 404, []string{"does not exist"}},
+		"a rename":                              {"PUT", "issuers/acme", `{"name":"other"}`, 400, []string{"not renamed"}},
+		"a secret without value":                {"PUT", "issuers/acme", `{"clients":[{"id":"payroll","secrets":[{"id":"x"}]}]}`, 400, []string{"clients[0].secrets[0].value: "}},
+		"the token of nobody":                   {"POST", "issuers/acme/token", `{"client":"nobody"}`, 404, []string{"nobody"}},
+		"a token whose rule fails":              {"POST", "issuers/acme/token", `{"client":"payroll","lifetime":"soon"}`, 400, []string{"lifetime: "}},
+		"keys of nobody":                        {"POST", "issuers/nobody/rotate", ``, 404, []string{"does not exist"}},
+		"documents of nobody":                   {"GET", "issuers/nobody/documents", ``, 404, []string{"does not exist"}},
+		"a tenant without domain":               {"POST", "tenants", `{"name":"x","country":"usa","keys":"mine"}`, 400, []string{"domains: ", "country: ", "keys: "}},
+		"a domain that is taken":                {"POST", "tenants", `{"domains":["new.example","Partner.onmicrosoft.com"]}`, 409, []string{"partner.onmicrosoft.com is taken"}},
+		"all problems of a machine":             {"POST", "machines", `{"name":"Upper","kind":"mainframe","identities":["/x"]}`, 400, []string{"name: ", "kind: ", "identities[0]: "}},
+		"a machine's name that is taken":        {"POST", "machines", `{"name":"default"}`, 409, []string{"its name is taken"}},
+		"a machine of no tenant":                {"POST", "machines", `{"name":"x","tenant":"nobody.example"}`, 400, []string{"tenant: "}},
+		"a machine with nobody's identity":      {"POST", "machines", `{"name":"x","identities":["nobody"]}`, 400, []string{"nobody"}},
+		"a machine in another's subscription":   {"POST", "machines", `{"name":"x","tenant":"partner.onmicrosoft.com","subscription":"` + SubscriptionID + `"}`, 400, []string{"belongs to tenant"}},
+		"a machine whose identity may nothing":  {"POST", "machines", `{"name":"x","system_assigned":true,"roles":[{"role":"King","scope":"/"}]}`, 400, []string{`no Azure role "King"`}},
+		"a machine that passes for an identity": {"POST", "machines", `{"name":"x","system_assigned":true,"resource_id":"/subscriptions/` + SubscriptionID + `/resourceGroups/g/providers/microsoft.managedidentity/userassignedidentities/y"}`, 400, []string{"resource_id: is that of an identity"}},
+		"a machine that is not there":           {"DELETE", "machines/nobody", ``, 404, []string{"does not exist"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -145,8 +148,9 @@ func TestOrdersThatDoNotFitAreRefusedInWords(t *testing.T) {
 		})
 	}
 	t.Cleanup(func() {
-		if list, err := s.store.Machines.Machines(t.Context()); err == nil && len(list) != 1 {
-			t.Errorf("what was refused is there: %+v", list)
+		list, err := s.store.Machines.Machines(context.Background()) // the test's own has ended by now
+		if err != nil || len(list) != 1 {
+			t.Errorf("what was refused is there: %+v, %v", list, err)
 		}
 	})
 }

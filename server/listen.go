@@ -74,9 +74,9 @@ func (s *Server) Listen(ctx context.Context) error {
 		plain := proxy.NewListener(s.up.proxied.Addr())
 		s.up.proxy = &proxy.Proxy{Inner: s.up.inner, Own: s.up.is, Answers: s.answersIssuer, Metadata: http.HandlerFunc(s.serveMetadata), Plain: plain, Tunnel: s.config.Tunnel, Log: s.log}
 		s.run(secure, func() error { return secure.ServeTLS(s.up.inner, "", "") })
-		ps := s.up.proxy.Server()
+		ps, tunnels := s.up.proxy.Server(), s.up.proxy.PlainServer()
 		s.run(ps, func() error { return ps.Serve(s.up.proxied) })
-		s.run(ps, func() error { return ps.Serve(plain) })
+		s.run(tunnels, func() error { return tunnels.Serve(plain) })
 	}
 	if s.up.plain != nil {
 		plain := s.httpServer(http.HandlerFunc(s.servePlain))

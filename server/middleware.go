@@ -6,8 +6,8 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"regexp"
 	"runtime/debug"
-	"strings"
 	"time"
 
 	"github.com/treatyfed/treaty/core/audit"
@@ -27,7 +27,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (s *Server) serve(w http.ResponseWriter, r *http.Request, next func(w http.ResponseWriter, r *http.Request, at place)) {
 	start := time.Now() // the machine's time, also when the twin's clock stands
 	defer s.metrics.Begin()()
-	ctx, span := s.traces.Begin(r)
+	ctx, span := s.traces.Begin(r, shownPath(r.URL.Path))
 	req := &audit.Request{ID: s.newID()}
 	r = r.WithContext(audit.WithRequest(ctx, req))
 	at := s.placeOf(r)
@@ -62,7 +62,7 @@ func (s *Server) recovered(rec *response, r *http.Request, req *audit.Request, p
 	if err, ok := p.(error); ok && errors.Is(err, http.ErrAbortHandler) {
 		return true
 	}
-	s.log.Error("a handler panicked", "path", shownPath(r), "request_id", req.ID, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+	s.log.Error("a handler panicked", "path", shownPath(r.URL.Path), "request_id", req.ID, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
 	if rec.status != 0 {
 		return true
 	}
@@ -81,7 +81,7 @@ func (s *Server) logRequest(r *http.Request, req *audit.Request, rec *response, 
 		level = slog.LevelError
 	}
 	attrs := []slog.Attr{
-		slog.String("method", r.Method), slog.String("host", r.Host), slog.String("path", shownPath(r)),
+		slog.String("method", r.Method), slog.String("host", r.Host), slog.String("path", shownPath(r.URL.Path)),
 		slog.String("surface", req.Surface), slog.String("operation", req.Operation), slog.String("caller", req.Caller),
 		slog.String("code", req.Code), slog.Int("status", status), slog.Duration("took", took),
 		slog.Int64("bytes", rec.bytes), slog.String("request_id", req.ID),
@@ -95,16 +95,11 @@ func (s *Server) logRequest(r *http.Request, req *audit.Request, rec *response, 
 	s.log.LogAttrs(context.WithoutCancel(r.Context()), level, "request", attrs...)
 }
 
-// shownPath is a request's path for the log. A Cloud Shell's is as secret as a header.
-func shownPath(r *http.Request) string {
-	const secret = "/cloudshell/"
-	before, after, found := strings.Cut(r.URL.Path, secret)
-	if !found || !strings.HasPrefix(before, strings.TrimSuffix(machinesPath, "/")) && before != "" {
-		return r.URL.Path
-	}
-	_, rest, _ := strings.Cut(after, "/")
-	return before + secret + "…/" + rest
-}
+// shellPath begins the path of a Cloud Shell, in any case of letters as it is answered.
+var shellPath = regexp.MustCompile(`^((?:/machines/[^/]*)?/(?i:cloudshell)/)[^/]*`)
+
+// shownPath is a request's path for log and traces. A Cloud Shell's is as secret as a header.
+func shownPath(path string) string { return shellPath.ReplaceAllString(path, "${1}…") }
 
 // response notes status and size of what is written.
 type response struct {

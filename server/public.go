@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"fmt"
 	"net"
 	"net/http"
@@ -133,9 +134,12 @@ func withPort(hostport string) string {
 }
 
 // issuerHandler answers the documents of our own issuers to ourselves: a token that we issued is verified
-// like any other, by discovery, but without a network. It is nil for everybody else's.
-func (s *Server) issuerHandler(host string) http.Handler {
-	if !s.answersCloud(host) && !s.names.isPublic(host) && !s.answersIssuer(host) {
+// like any other, by discovery, but without a network. It is nil for everybody else's, and in a hub also for
+// what lies beside an issuer of ours on a host that others publish on, too.
+func (s *Server) issuerHandler(u *url.URL) http.Handler {
+	switch {
+	case s.answersCloud(u.Host), s.names.isPublic(u.Host):
+	case !s.answersIssuer(u.Host), s.config.Hub() && !s.idp.Answers(context.Background(), u):
 		return nil
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -16,6 +16,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"os"
 	"sync"
 	"sync/atomic"
@@ -89,7 +90,8 @@ type Server struct {
 	names      publicNames
 	ca         *localca.Root
 	leaves     *localca.Leaves
-	vouching   sync.Mutex // one writes the local authorities at a time
+	vouching   sync.Mutex  // one writes the local authorities at a time
+	unwritten  atomic.Bool // there is one that clients do not find yet
 	surfaces   map[names.Surface]http.Handler
 	metrics    *telemetry.Metrics
 	traces     *telemetry.Traces
@@ -252,7 +254,8 @@ func (s *Server) HTTPClient() *http.Client {
 	network := http.DefaultTransport.(*http.Transport).Clone()
 	network.Proxy = nil
 	return &http.Client{Transport: &inprocess.Transport{
-		Handler: func(host string) http.Handler {
+		Handler: func(u *url.URL) http.Handler {
+			host := u.Host
 			if names.Metadata(host) && !s.config.Hub() {
 				return http.HandlerFunc(s.serveMetadata)
 			}

@@ -15,6 +15,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -27,6 +28,7 @@ import (
 	"github.com/treatyfed/treaty/server/folder"
 	"github.com/treatyfed/treaty/server/names"
 	"github.com/treatyfed/treaty/server/seed"
+	"github.com/treatyfed/treaty/server/telemetry"
 )
 
 func noEnv(string) string { return "" }
@@ -317,11 +319,17 @@ func TestAHubAnswersUnderItsOwnName(t *testing.T) {
 	if leaf, err := s.TLSConfig().GetCertificate(&tls.ClientHelloInfo{ServerName: "login.microsoftonline.com"}); leaf != nil {
 		t.Errorf("a hub has a certificate for a cloud's name: %v", err)
 	}
-	if h := s.issuerHandler("login.microsoftonline.com"); h != nil {
+	if h := s.issuerHandler(&url.URL{Host: "login.microsoftonline.com"}); h != nil {
 		t.Error("a hub answers itself for a cloud's issuer")
 	}
-	if h := s.issuerHandler("LOCALHOST:8443"); h == nil {
+	if h := s.issuerHandler(&url.URL{Host: "LOCALHOST:8443"}); h == nil {
 		t.Error("a hub asks the network for its own documents")
+	}
+	ordered[IssuerView](t, s, "POST", "issuers", `{"name":"bucket","url":"https://storage.example/bucket"}`)
+	for path, ours := range map[string]bool{"/bucket/.well-known/openid-configuration": true, "/bucket": true, "/neighbour/.well-known/openid-configuration": false, "/buckets": false, "": false} {
+		if h := s.issuerHandler(&url.URL{Scheme: "https", Host: "storage.example", Path: path}); (h != nil) != ours {
+			t.Errorf("%q beside an issuer: answered here %t", path, h != nil)
+		}
 	}
 }
 
@@ -431,6 +439,42 @@ func TestTheLogHoldsNoQueryAndNoSecret(t *testing.T) {
 	}
 	if entry["status"] != float64(400) || entry["surface"] != "entra" || entry["code"] == "" || entry["request_id"] == "" || entry["path"] != "/"+TenantID+"/oauth2/v2.0/token" {
 		t.Errorf("%v", entry)
+	}
+}
+
+func TestACloudShellsPathIsInNeitherLogNorTrace(t *testing.T) {
+	t.Parallel()
+	var log, spans bytes.Buffer
+	collector := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { _, _ = io.Copy(&spans, r.Body) }))
+	defer collector.Close()
+	s := memory(t, func(c *Config) { c.Log = slog.New(slog.NewJSONHandler(&log, nil)) })
+	var err error
+	if s.traces, err = telemetry.NewTraces(t.Context(), collector.URL, "test", noEnv); err != nil {
+		t.Fatal(err)
+	}
+	made := ordered[MachineView](t, s, "POST", "machines", `{"name":"shell","kind":"cloud_shell"}`)
+	at := slices.IndexFunc(made.Environment, func(v Variable) bool { return v.Name == "MSI_ENDPOINT" })
+	endpoint := made.Environment[at].Value
+	before, after, _ := strings.Cut(endpoint, "/cloudshell/")
+	secret, _, _ := strings.Cut(after, "/")
+	for _, address := range []string{endpoint, before + "/CloudShell/" + strings.ToUpper(after)} {
+		resp, err := s.HTTPClient().PostForm(address, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if resp.StatusCode != http.StatusBadRequest { // no Metadata header: the path is right
+			t.Errorf("%s: %s", address, resp.Status)
+		}
+	}
+	if err := s.traces.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	s.traces = nil
+	for name, said := range map[string]string{"log": log.String(), "traces": spans.String()} {
+		if !strings.Contains(said, "/machines/shell/") || strings.Contains(strings.ToLower(said), secret) {
+			t.Errorf("the %s: %s", name, said)
+		}
 	}
 }
 

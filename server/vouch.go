@@ -51,7 +51,10 @@ func (s *Server) vouchFor(i directory.Issuer) error {
 		return nil
 	}
 	fresh, err := s.leaves.Vouch(hostsOf(i)...)
-	if err != nil || !fresh || s.folder == nil {
+	if fresh {
+		s.unwritten.Store(true)
+	}
+	if err != nil || s.folder == nil || !s.unwritten.Load() {
 		return err
 	}
 	return s.writeAuthorities()
@@ -61,7 +64,12 @@ func (s *Server) vouchFor(i directory.Issuer) error {
 func (s *Server) writeAuthorities() error {
 	s.vouching.Lock()
 	defer s.vouching.Unlock()
-	return s.folder.WriteAuthorities(s.leaves.PEM(), s.getenv("SSL_CERT_FILE"))
+	s.unwritten.Store(false) // before they are read: one that comes meanwhile is written by who made it
+	err := s.folder.WriteAuthorities(s.leaves.PEM(), s.getenv("SSL_CERT_FILE"))
+	if err != nil {
+		s.unwritten.Store(true)
+	}
+	return err
 }
 
 func hostsOf(i directory.Issuer) (hosts []string) {

@@ -87,6 +87,8 @@ func TestTheProxyKnowsTheMetadataServiceByItsNamesAlone(t *testing.T) {
 		"a tunnel, and then the service":          {proxy, []string{connect("169.254.169.254:80"), get(path, "169.254.169.254")}, "200 token"},
 		"a tunnel, and then a page's name":        {proxy, []string{connect("169.254.169.254:80"), get(path, "evil.example")}, "403"},
 		"a tunnel, and then a tunnel elsewhere":   {proxy, []string{connect("169.254.169.254:80"), connect("168.63.129.16:80")}, "403"},
+		"a tunnel, and then the same tunnel":      {proxy, []string{connect("169.254.169.254:80"), connect("169.254.169.254:80")}, "403"},
+		"a tunnel, and then a host of the world":  {proxy, []string{connect("169.254.169.254:80"), get("http://"+strings.TrimPrefix(plain, "http://")+"/healthz", "x")}, "403"},
 		"a tunnel, and then ECS":                  {proxy, []string{connect("169.254.169.254:80"), get("http://169.254.170.2/v2/credentials", "169.254.170.2")}, "403"},
 		"a tunnel to the plain APIs' address":     {proxy, []string{connect(strings.TrimPrefix(plain, "http://")), get(path, "169.254.169.254")}, ""},
 	} {

@@ -96,6 +96,21 @@ func TestAnIssuerAnswersAtItsPlaceAndNowhereElse(t *testing.T) {
 			t.Errorf("%s: got %s, want %s", name, got, c.want)
 		}
 	}
+	for _, address := range []string{"https://acme.okta.com/oauth2/default" + openID, "https://login.microsoftonline.com/idp/acme" + openID} {
+		req := httptest.NewRequest("GET", address, nil)
+		if strings.Contains(address, "/idp/") {
+			req.Host = "localhost"
+		}
+		rec := httptest.NewRecorder()
+		tt.server.ServeHTTP(rec, req)
+		var doc struct {
+			Token string `json:"token_endpoint"`
+			Keys  string `json:"jwks_uri"`
+		}
+		if err := json.Unmarshal(rec.Body.Bytes(), &doc); err != nil || doc.Token != acme+"/v1/token" || doc.Keys != acme+"/v1/keys" {
+			t.Errorf("%s: %s", address, rec.Body)
+		}
+	}
 	tt.Control("DELETE", "issuers/below", nil, nil)
 	if got := tt.answer("acme.okta.com", "/oauth2/default/below"+openID); got != missing {
 		t.Errorf("one that was deleted: %s", got)
@@ -167,6 +182,18 @@ func TestAnIssuerWithACloudsNameIsNotTheCloud(t *testing.T) {
 		if got := x.sts(token("app")); got == "" {
 			t.Errorf("%s gets a role", address)
 		}
+	}
+}
+
+// An issuer whose place lies on the way to another's keys would publish its own there.
+func TestAnIssuerBelowAnotherDoesNotTakeItsKeys(t *testing.T) {
+	t.Parallel()
+	tt := New(t)
+	a := tt.AddIssuer("a", "https://h.example/a", "okta", IssuerClient{ID: "app"})
+	err := tt.order("POST", "issuers", m{"name": "b", "url": "https://h.example/a/v1", "preset": "spiffe", "clients": []m{{"id": "app", "attributes": m{"spiffe_id": "spiffe://x/y"}}}})
+	head, _ := (&awsWorld{Treaty: tt}).readJWT(tt.IssuerToken(a, "app", map[string]string{"audience": audience}))
+	if _, body := tt.Request("GET", a.URL+"/v1/keys", "", nil); !strings.Contains(string(body), text(head, "kid")) {
+		t.Errorf("declared: %v, and the keys of a are %s", err, body)
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
@@ -19,7 +20,8 @@ type tenantsWorld struct {
 
 func newTenantsWorld(t *testing.T) *tenantsWorld {
 	t.Helper()
-	a := New(t)
+	still := &wall{at: time.Now()} // so that nothing depends on how long a test takes
+	a := Config{wall: still.now}.New(t)
 	a.AWSConfig.Retryer = func() aws.Retryer { return retry.AddWithMaxAttempts(retry.NewStandard(), 1) }
 	return &tenantsWorld{a, a.In(a.AddTenant("B", "b.example", false)), a.In(a.AddTenant("C", "c.example", true))}
 }

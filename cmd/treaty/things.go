@@ -93,6 +93,9 @@ func (a *app) printIssuer(v server.IssuerView) error {
 		if v.Endpoint != "" {
 			fmt.Fprintf(w, "here\t%s\n", v.Endpoint)
 		}
+		if v.JobURL != "" {
+			fmt.Fprintf(w, "jobs\t%s\n", v.JobURL)
+		}
 		fmt.Fprintf(w, "preset\t%s\n", orDash(v.Preset))
 		fmt.Fprintf(w, "tokens\t%s for %s\n", v.Algorithm, v.Lifetime)
 		for _, c := range sorted(v.Claims) {

@@ -17,7 +17,7 @@ type Issuer struct {
 	Claims    map[string]string `json:"claims,omitempty"`
 	Accepts   []AcceptedIssuer  `json:"accepts,omitempty"`
 	Clients   []IssuerClient    `json:"clients,omitempty"` // by ID
-	Places    []Place           `json:"places"`            // where it answers: its URL, and what its preset has elsewhere
+	Places    []Place           `json:"places"`            // where it answers: its URL, its endpoints below, and what its preset has elsewhere
 	CreatedAt time.Time         `json:"createdAt"`
 	Version   int64             `json:"-"`
 }

@@ -3,6 +3,7 @@ package token
 import (
 	"context"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/treatyfed/treaty/core/evidence"
@@ -152,7 +153,7 @@ func (v *Verifier) Proof(ctx context.Context, p Presented, issuer, why string) e
 				checks, anew = v.prove(p, renewed, keys, key, sig), ReadAnew
 			}
 		}
-		checks[0].Note = anew + source.Remarks(issuer)
+		checks[0].Note = strings.TrimSuffix(anew+source.Remarks(issuer), "; ")
 	}
 	return checks
 }

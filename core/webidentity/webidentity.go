@@ -14,6 +14,7 @@ package webidentity
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/treatyfed/treaty/core/directory"
@@ -225,7 +226,7 @@ func (x *examination) signature(kid string, published token.Published, keys, key
 	for _, k := range published.Keys[:min(len(published.Keys), evidence.MaxValues)] {
 		keys.Got = append(keys.Got, evidence.Clip(k.ID))
 	}
-	keys.Note += published.Remarks()
+	keys.Note = strings.TrimSuffix(keys.Note+published.Remarks(), "; ")
 	key.Want = keys.Got
 	public, why := choose(kid, published.Keys)
 	if key.OK, key.Note = public != nil, why; !key.OK {

@@ -11,6 +11,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"net/url"
 	"strconv"
 )
 
@@ -19,16 +20,16 @@ const maxAnswer = 64 << 20
 
 // Transport answers requests from handlers.
 type Transport struct {
-	// Handler gives the handler that answers a host, host or host:port as in the URL; nil hands the
-	// request to Next.
-	Handler func(host string) http.Handler
+	// Handler gives the handler that answers an address, whose host may have a port; nil hands the request
+	// to Next.
+	Handler func(u *url.URL) http.Handler
 	// Next carries the other requests; nil refuses them.
 	Next http.RoundTripper
 }
 
 // RoundTrip implements http.RoundTripper.
 func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
-	h := t.Handler(r.URL.Host)
+	h := t.Handler(r.URL)
 	if h == nil {
 		if t.Next == nil {
 			closeBody(r)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 )
@@ -23,8 +24,8 @@ func echo(w http.ResponseWriter, r *http.Request) {
 }
 
 func client() *http.Client {
-	return &http.Client{Transport: &Transport{Handler: func(host string) http.Handler {
-		if host == "login.example" {
+	return &http.Client{Transport: &Transport{Handler: func(u *url.URL) http.Handler {
+		if u.Host == "login.example" {
 			return http.HandlerFunc(echo)
 		}
 		return nil

@@ -112,14 +112,14 @@ func contains(list []netip.Prefix, a netip.Addr) bool {
 type Client struct {
 	http    *http.Client
 	policy  *Policy
-	own     func(host string) http.Handler
+	own     func(u *url.URL) http.Handler
 	roots   *x509.CertPool
 	timeout time.Duration
 }
 
-// New makes a client. own gives the handler of a host that this server answers, nil for any other; roots
+// New makes a client. own gives the handler of an address that this server answers, nil for any other; roots
 // may be nil for the system's.
-func New(policy *Policy, own func(host string) http.Handler, roots *x509.CertPool, timeout time.Duration) *Client {
+func New(policy *Policy, own func(u *url.URL) http.Handler, roots *x509.CertPool, timeout time.Duration) *Client {
 	c := &Client{policy: policy, own: own, roots: roots, timeout: timeout}
 	network := &http.Transport{
 		DialContext:            c.dial,

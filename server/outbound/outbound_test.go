@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -104,7 +105,7 @@ func issuer(t *testing.T) (*httptest.Server, *x509.CertPool) {
 	return s, pool
 }
 
-func none(string) http.Handler { return nil }
+func none(*url.URL) http.Handler { return nil }
 
 // packed answers with a document in gzip, whatever the client asked for.
 func packed(doc []byte) http.HandlerFunc {
@@ -180,8 +181,8 @@ func TestOwnIssuersAreReadInProcess(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	own := func(host string) http.Handler {
-		if host != "cognito-identity.amazonaws.com" {
+	own := func(u *url.URL) http.Handler {
+		if u.Host != "cognito-identity.amazonaws.com" {
 			return nil
 		}
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = w.Write([]byte(r.Host + r.URL.Path)) })

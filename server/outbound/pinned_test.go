@@ -12,6 +12,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -147,7 +148,7 @@ func TestPinnedFetchesKeepToTheLimitsToo(t *testing.T) {
 	if _, _, err := New(closed, none, roots, time.Second).FetchPinned(t.Context(), s.URL+"/doc", nil); err == nil || !strings.Contains(err.Error(), "outbound.allow") {
 		t.Errorf("a refused address: %v", err)
 	}
-	own := func(string) http.Handler {
+	own := func(*url.URL) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("ours")) })
 	}
 	if b, peer, err := New(closed, own, nil, time.Second).FetchPinned(t.Context(), "https://ours.example/doc", nil); err != nil || string(b) != "ours" || !peer.Trusted {

@@ -47,7 +47,7 @@ type Proxy struct {
 	// proxy's own. nil is none.
 	Metadata http.Handler
 	// Plain takes connections that a CONNECT opened to port 80 of a metadata address: some clients (gaxios,
-	// of Google's libraries for Node) ask so for plain http, too. Server serves it. nil refuses them.
+	// of Google's libraries for Node) ask so for plain http, too. PlainServer serves it. nil refuses them.
 	Plain *Listener
 	// Tunnel says for whom other hosts are connected to: "loopback" clients, "all", "none".
 	Tunnel string
@@ -59,9 +59,21 @@ type Proxy struct {
 }
 
 // Server makes the http.Server that runs the proxy. CONNECT needs HTTP/1.1 and a raw connection.
-func (p *Proxy) Server() *http.Server {
+func (p *Proxy) Server() *http.Server { return p.server(p) }
+
+// PlainServer makes the http.Server of Plain. It answers a machine's metadata and is no proxy: each tunnel in
+// a tunnel would keep what was read ahead of the one before, without end.
+func (p *Proxy) PlainServer() *http.Server {
+	return p.server(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodConnect || !p.metadata(w, r) {
+			refuse(w, http.StatusForbidden, "this is a tunnel to a machine's metadata and to nothing else")
+		}
+	}))
+}
+
+func (p *Proxy) server(h http.Handler) *http.Server {
 	return &http.Server{
-		Handler:           p,
+		Handler:           h,
 		ReadHeaderTimeout: headerTimeout,
 		IdleTimeout:       time.Minute,
 		MaxHeaderBytes:    maxHeader,

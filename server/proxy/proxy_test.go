@@ -46,10 +46,10 @@ func start(t *testing.T, tunnel string) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ps := p.Server()
+	ps, tunnels := p.Server(), p.PlainServer()
 	go func() { _ = ps.Serve(l) }()
-	go func() { _ = ps.Serve(plain) }()
-	t.Cleanup(func() { p.Close(); _ = ps.Close(); _ = srv.Close() })
+	go func() { _ = tunnels.Serve(plain) }()
+	t.Cleanup(func() { p.Close(); _ = ps.Close(); _ = tunnels.Close(); _ = srv.Close() })
 	return &world{p, l.Addr().String(), ca}
 }
 

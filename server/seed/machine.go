@@ -164,6 +164,10 @@ func (c *checker) machine(path string, m Machine) {
 		c.Add(path+".kind", "%q is none of vm, app_service, arc, cloud_shell", m.Kind)
 	} else {
 		c.form(path+".resource_id", m.ResourceID, armID, "ARM id")
+		// By this in their ARM id, tokens of user-assigned identities are known, which alone may be exchanged.
+		if strings.Contains(strings.ToLower(m.ResourceID), strings.ToLower("/providers/"+identityType+"/")) {
+			c.Add(path+".resource_id", "is that of an identity, which no machine is")
+		}
 	}
 	for i, id := range m.Identities {
 		p := fmt.Sprintf("%s.identities[%d]", path, i)

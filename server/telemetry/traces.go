@@ -47,14 +47,15 @@ func NewTraces(ctx context.Context, endpoint, version string, getenv func(string
 // Span is one request's; a nil *Span does nothing.
 type Span struct{ span trace.Span }
 
-// Begin starts the span of a request, as a child of the caller's by its W3C traceparent header.
-func (t *Traces) Begin(r *http.Request) (context.Context, *Span) {
+// Begin starts the span of a request, as a child of the caller's by its W3C traceparent header. path is the
+// request's as it may be shown.
+func (t *Traces) Begin(r *http.Request, path string) (context.Context, *Span) {
 	if t == nil {
 		return r.Context(), nil
 	}
 	ctx := propagation.TraceContext{}.Extract(r.Context(), propagation.HeaderCarrier(r.Header))
 	ctx, span := t.tracer.Start(ctx, r.Method, trace.WithSpanKind(trace.SpanKindServer), trace.WithAttributes(
-		attribute.String("http.request.method", r.Method), attribute.String("server.address", r.Host), attribute.String("url.path", r.URL.Path)))
+		attribute.String("http.request.method", r.Method), attribute.String("server.address", r.Host), attribute.String("url.path", path)))
 	return ctx, &Span{span}
 }
 
