@@ -79,6 +79,7 @@ func (s *Server) CreateIssuer(ctx context.Context, in seed.Issuer) (IssuerView, 
 	if err := s.vouchFor(i); err != nil { // nobody was told its secrets
 		return IssuerView{}, errors.Join(err, s.store.Issuers.DeleteIssuer(ctx, i.Name))
 	}
+	s.forgetKeys(i)
 	if i, err = s.store.Issuers.Issuer(ctx, i.Name); err != nil {
 		return IssuerView{}, err
 	}
@@ -114,6 +115,8 @@ func (s *Server) ReplaceIssuer(ctx context.Context, name string, in IssuerView) 
 	if err := s.store.Issuers.UpdateIssuer(ctx, want); err != nil {
 		return IssuerView{}, err
 	}
+	s.forgetKeys(have)
+	s.forgetKeys(want)
 	if want, err = s.store.Issuers.Issuer(context.WithoutCancel(ctx), name); err != nil {
 		return IssuerView{}, err
 	}
@@ -209,7 +212,10 @@ func (s *Server) replaceIssuer(w http.ResponseWriter, r *http.Request) {
 func (s *Server) deleteIssuer(w http.ResponseWriter, r *http.Request) {
 	defer s.hold()()
 	name, ctx := r.PathValue("name"), context.WithoutCancel(r.Context())
-	err := s.store.Issuers.DeleteIssuer(ctx, name)
+	gone, err := s.store.Issuers.Issuer(ctx, name)
+	if err == nil {
+		err = s.store.Issuers.DeleteIssuer(ctx, name)
+	}
 	if err == nil || errors.Is(err, fault.NotFound) {
 		for _, ring := range idp.RingsOf(name) {
 			if left := s.keys.Drop(ctx, ring); left != nil {
@@ -217,9 +223,15 @@ func (s *Server) deleteIssuer(w http.ResponseWriter, r *http.Request) {
 			}
 		}
 	}
-	s.remote.Reset() // whoever trusts its URL asks again
-	s.webKeys.Reset()
+	s.forgetKeys(gone)
 	s.answerControl(w, r, map[string]string{"deleted": name}, err)
+}
+
+// forgetKeys has whoever trusts an issuer's URL ask it again, of which there may be other keys, or a failure, known.
+// What is known of other issuers stays: one that is down may have nothing else.
+func (s *Server) forgetKeys(i directory.Issuer) {
+	s.remote.Forget(i.URL)
+	s.webKeys.Forget(i.URL)
 }
 
 // rotateIssuer makes new keys, which sign at once, in those rings that the issuer's algorithms sign with. The

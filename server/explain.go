@@ -75,6 +75,9 @@ func (s *Server) decideFor(ctx context.Context, id, raw string) (d trust.Decisio
 			d, _, err = s.authority.Decide(ctx, app, raw)
 			return d, app.AppID, err
 		}
+		if !errors.Is(err, fault.NotFound) {
+			break
+		}
 		var p directory.ServicePrincipal
 		if p, err = s.principal(ctx, t.ID, id); err == nil && p.Type == directory.TypeManagedIdentity {
 			d, _, err = s.authority.DecideManaged(ctx, p, raw)

@@ -9,6 +9,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/treatyfed/treaty/core/directory"
 	"github.com/treatyfed/treaty/core/fault"
@@ -94,5 +95,27 @@ func TestAMachineIsWholeOrNotThereWhenItsClientGoesAway(t *testing.T) {
 		if err != nil || len(held) != 1 {
 			t.Errorf("%+v, %v", held, err)
 		}
+	}
+}
+
+func TestAnIssuerIsKnownAsSoonAsItIsThereAndNoLonger(t *testing.T) {
+	t.Parallel()
+	s := memory(t, func(c *Config) { c.Wall = func() time.Time { return time.Unix(1_800_000_000, 0) } }) // nothing is forgotten by its age
+	const address = "https://acme.okta.com/oauth2/default"
+	known := func() bool {
+		_, one := s.remote.PublicKeys(t.Context(), address, "")
+		_, other := s.webKeys.PinnedKeys(t.Context(), address, "", []string{"x"})
+		return one == nil && other == nil
+	}
+	if known() {
+		t.Fatal("before it is there")
+	}
+	ordered[IssuerView](t, s, "POST", "issuers", acme)
+	if !known() {
+		t.Error("a failure of before stands in its way")
+	}
+	ordered[map[string]string](t, s, "DELETE", "issuers/acme", "")
+	if known() {
+		t.Error("after it is gone")
 	}
 }

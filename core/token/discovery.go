@@ -61,7 +61,7 @@ type Discovery struct {
 
 	mu     sync.Mutex
 	cache  cache
-	resets int // how often all was forgotten: a fetch begun before is not kept
+	resets int // how often something was forgotten: a fetch begun before is not kept
 	flight singleflight.Group
 }
 
@@ -252,6 +252,14 @@ func (d *Discovery) known(a asked) *published {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.cache.get(a.key())
+}
+
+// Forget forgets one issuer, whoever trusts it by which certificates: it has just been made, or is no more.
+func (d *Discovery) Forget(issuer string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.cache.drop(func(key string) bool { return key == issuer || strings.HasPrefix(key, issuer+"\x00") })
+	d.resets++
 }
 
 // Reset forgets every issuer.

@@ -107,3 +107,12 @@ func (c *cache) put(key string, p *published, most int) {
 		delete(c.by, c.latest.Remove(oldest).(*entry).key)
 	}
 }
+
+func (c *cache) drop(which func(key string) bool) {
+	for key, e := range c.by {
+		if which(key) {
+			c.latest.Remove(e)
+			delete(c.by, key)
+		}
+	}
+}

@@ -231,7 +231,10 @@ func (t Target) tenant(ctx context.Context, ps *config.Problems, path string, tn
 	if !note(ps, path, err) {
 		return
 	}
-	want := directory.Tenant{ID: tn.ID, DisplayName: tn.Name, CountryCode: tn.Country, Domains: tn.Domains, OwnKeys: tn.Keys == ownKeys, CreatedAt: created}
+	want := directory.Tenant{ID: tn.ID, DisplayName: tn.Name, CountryCode: tn.Country, Domains: tn.Domains, OwnKeys: have.OwnKeys, CreatedAt: created}
+	if tn.Keys != "" {
+		want.OwnKeys = tn.Keys == ownKeys
+	}
 	if have.ID == "" || have.DisplayName != want.DisplayName || have.CountryCode != want.CountryCode || have.OwnKeys != want.OwnKeys || !slices.Equal(have.Domains, want.Domains) {
 		if !note(ps, path, t.Tenants.PutTenant(ctx, want)) {
 			return

@@ -121,7 +121,7 @@ func (c *checker) tenant(path string, t Tenant) {
 	c.form(path+".id", t.ID, guidForm, "GUID")
 	c.unique("tenant", path+".id", t.ID)
 	c.form(path+".country", t.Country, countryForm, "country of two capitals")
-	if t.Keys != sharedKeys && t.Keys != ownKeys {
+	if t.Keys != "" && t.Keys != sharedKeys && t.Keys != ownKeys {
 		c.Add(path+".keys", "%q is neither shared nor own", t.Keys)
 	}
 	if len(t.Domains) == 0 {

@@ -332,3 +332,18 @@ func TestAnIssuerThatIsThereIsDescribedWithoutItsSecrets(t *testing.T) {
 		t.Errorf("%+v", described.Clients[1].Secrets)
 	}
 }
+
+func TestATenantsKeysStayAsTheyAreWhereTheDocumentSaysNothing(t *testing.T) {
+	t.Parallel()
+	s, to := wholeTarget(t)
+	const id = "0c0a70e0-0000-4000-8000-0000000000ee"
+	for _, step := range []struct {
+		keys string
+		own  bool
+	}{{"", false}, {"own", true}, {"", true}, {"shared", false}, {"", false}} {
+		apply(t, to, `tenants: [{id: `+id+`, domains: [keys.example], keys: "`+step.keys+`"}]`)
+		if tn := have[directory.Tenant](t)(s.Tenants.Tenant(t.Context(), id)); tn.OwnKeys != step.own {
+			t.Errorf("after keys: %q the tenant has keys of its own: %v", step.keys, tn.OwnKeys)
+		}
+	}
+}

@@ -81,7 +81,7 @@ type Tenant struct {
 	Name              string            `yaml:"name"`
 	Country           string            `yaml:"country"` // two letters; default US
 	Domains           []string          `yaml:"domains"` // the default one first
-	Keys              string            `yaml:"keys"`    // shared (default): signs with the keys that tenants share; own: with its own
+	Keys              string            `yaml:"keys"`    // shared: signs with the keys that tenants share; own: with its own; default as it is, shared for a new one
 	Applications      []Application     `yaml:"applications"`
 	Users             []User            `yaml:"users"`
 	Subscriptions     []Subscription    `yaml:"subscriptions"`
@@ -231,7 +231,6 @@ func (d *Document) Complete() {
 
 func (t *Tenant) complete() {
 	or(&t.Country, "US")
-	or(&t.Keys, sharedKeys)
 	or(&t.Name, first(t.Domains))
 	guid(&t.ID, "tenant", first(t.Domains))
 	for i := range t.Domains {
