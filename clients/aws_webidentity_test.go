@@ -40,7 +40,7 @@ func registerEntraApp(t *testing.T) entraApp {
 	api := e.admin.do(t, "ad", "app", "create", "--display-name", "AWS", "--sign-in-audience", "AzureADMyOrg", "--identifier-uris", e.audience)
 	e.audienceID, e.object = text(api, "appId"), text(api, "id")
 	e.admin.do(t, "ad", "sp", "create", "--id", e.audienceID)
-	e.client = text(e.admin.do(t, "ad", "app", "create", "--display-name", "workload for AWS"), "appId")
+	e.client = text(e.admin.do(t, "ad", "app", "create", "--display-name", unique("workload for AWS")), "appId")
 	e.principal = text(e.admin.do(t, "ad", "sp", "create", "--id", e.client), "id")
 	e.secret = text(e.admin.do(t, "ad", "app", "credential", "reset", "--id", e.client), "password")
 	return e
