@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"net/netip"
 	"net/url"
 	"regexp"
 	"slices"
@@ -14,6 +13,7 @@ import (
 
 	"github.com/treatyfed/treaty/core/directory"
 	"github.com/treatyfed/treaty/core/fault"
+	"github.com/treatyfed/treaty/core/token"
 	"github.com/treatyfed/treaty/idp/rule"
 )
 
@@ -110,7 +110,7 @@ func refuseURL(raw string) string {
 		return "it has a fragment"
 	case u.User != nil:
 		return "it has a user name"
-	case u.Scheme == "http" && !loopback(u.Hostname()):
+	case u.Scheme == "http" && !token.Loopback(strings.ToLower(u.Hostname())):
 		return "http is for loopback addresses only"
 	case u.Scheme != "https" && u.Scheme != "http":
 		return "it is not https"
@@ -135,14 +135,6 @@ func refusePath(path string) string {
 		}
 	}
 	return ""
-}
-
-func loopback(host string) bool {
-	if strings.EqualFold(host, "localhost") || strings.HasSuffix(strings.ToLower(host), ".localhost") { // RFC 6761 section 6.3
-		return true
-	}
-	ip, err := netip.ParseAddr(host)
-	return err == nil && ip.IsLoopback()
 }
 
 // places fills in where the issuer answers: its URL with what is below, and each endpoint, so that no issuer

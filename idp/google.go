@@ -100,15 +100,15 @@ func admitGoogle(c token.Claims) error {
 
 // serveGoogle answers with the key set and the certificates where Google has them.
 func (s *Service) serveGoogle(w http.ResponseWriter, r *http.Request, i directory.Issuer, path string) bool {
-	make := s.keysDocument
+	document := s.keysDocument
 	switch path {
 	case "//www.googleapis.com" + googleCerts:
-		make = s.googleCertificates
+		document = s.googleCertificates
 	case "//www.googleapis.com" + googleKeys:
 	default:
 		return false
 	}
-	s.serveDocument(w, r, asked{issuer: i, preset: presetOf(i), base: ownBase(i), path: path}, "keys", make)
+	s.serveDocument(w, r, asked{issuer: i, preset: presetOf(i), base: ownBase(i), path: path}, "keys", document)
 	return true
 }
 

@@ -3,8 +3,6 @@ package server
 import (
 	"errors"
 	"net/http"
-	"net/netip"
-	"slices"
 	"strings"
 
 	"github.com/treatyfed/treaty/core/audit"
@@ -27,7 +25,7 @@ func (s *Server) serveMetadata(w http.ResponseWriter, r *http.Request) {
 		defer s.gate.RUnlock()
 		switch {
 		case strings.HasPrefix(r.URL.Path, googleMetadata), r.URL.Path == "/" && r.Header.Get("Metadata-Flavor") != "":
-			if !s.ofMachine(r.Host) {
+			if !names.Metadata(r.Host) && !s.identities.Host(r.Host).OK {
 				audit.RequestOf(r.Context()).Surface = idp.Surface
 				text(w, http.StatusForbidden, "the Host header is none of a machine's metadata service")
 				return
@@ -41,14 +39,6 @@ func (s *Server) serveMetadata(w http.ResponseWriter, r *http.Request) {
 			s.identities.Handler().ServeHTTP(w, r)
 		}
 	})
-}
-
-// ofMachine reports whether a request came by an address, or by a name of the metadata service or of this
-// server. A page in a browser that lets its own name resolve to this address (DNS rebinding) sends that name.
-func (s *Server) ofMachine(hostport string) bool {
-	host := names.Host(hostport)
-	_, err := netip.ParseAddr(host)
-	return err == nil || host == "localhost" || names.Metadata(host) || slices.Contains(s.names.own, host)
 }
 
 const (

@@ -116,7 +116,7 @@ func (d *Discovery) refuse(address string) string {
 		return "it is not a plain URL with a host"
 	case u.Scheme == "https":
 		return ""
-	case u.Scheme == "http" && loopback(u.Hostname()):
+	case u.Scheme == "http" && Loopback(u.Hostname()):
 		if d.LoopbackHTTP {
 			return ""
 		}
@@ -125,7 +125,8 @@ func (d *Discovery) refuse(address string) string {
 	return "it is not https"
 }
 
-func loopback(host string) bool {
+// Loopback reports whether a host, without a port, can only be this machine: an issuer there has no certificate.
+func Loopback(host string) bool {
 	if host == "localhost" || strings.HasSuffix(host, ".localhost") { // RFC 6761 section 6.3
 		return true
 	}

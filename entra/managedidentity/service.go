@@ -117,7 +117,7 @@ func (s *Service) serve(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	c.shape, c.record.Operation = e.shape, m.Kind+" "+e.operation
-	c.check(s.host(r.Host), refusal{status: http.StatusForbidden, code: "forbidden_host", text: "The Host header of the request is not one of this endpoint"})
+	c.check(s.Host(r.Host), refusal{status: http.StatusForbidden, code: "forbidden_host", text: "The Host header of the request is not one of this endpoint"})
 	granted, err := e.serve(r.Context(), r, c)
 	if err != nil {
 		s.log(r.Context(), c, err)
@@ -175,9 +175,9 @@ func (s *Service) endpoint(c *call, r *http.Request, path string) (endpoint, boo
 	return endpoint{}, false
 }
 
-// host checks the Host header: a page in a browser that lets its own name resolve to this address (DNS
+// Host checks a Host header: a page in a browser that lets its own name resolve to this address (DNS
 // rebinding) sends that name.
-func (s *Service) host(hostport string) evidence.Check {
+func (s *Service) Host(hostport string) evidence.Check {
 	host := strings.ToLower(hostport)
 	if h, port, ok := cutPort(host); ok && port != "" {
 		host = h

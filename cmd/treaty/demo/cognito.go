@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cognitoidentity"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
@@ -125,11 +124,7 @@ func (f *CognitoToEntra) grant(ctx context.Context, bearer, permission string) e
 // exchange trades the workload's token for one of resource by azidentity's own credential for an assertion,
 // as a production workload would.
 func (f *CognitoToEntra) exchange(ctx context.Context, resource string) (string, error) {
-	c, err := azidentity.NewClientAssertionCredential(f.TenantID, f.app, f.developerToken, &azidentity.ClientAssertionCredentialOptions{ClientOptions: f.options()})
-	if err != nil {
-		return "", err
-	}
-	return accessToken(ctx, c, resource)
+	return f.trade(ctx, f.TenantID, f.app, f.developerToken, resource)
 }
 
 func (f *CognitoToEntra) readGraph(ctx context.Context) error {

@@ -211,11 +211,7 @@ func (f *EntraToAWS) back(ctx context.Context) error {
 		signed = *out.WebIdentityToken
 		return signed, nil
 	}
-	c, err := azidentity.NewClientAssertionCredential(f.TenantID, text(app, "appId"), sign, &azidentity.ClientAssertionCredentialOptions{ClientOptions: f.options()})
-	if err != nil {
-		return err
-	}
-	raw, err := accessToken(ctx, c, f.GraphURL)
+	raw, err := f.trade(ctx, f.TenantID, text(app, "appId"), sign, f.GraphURL)
 	if err != nil {
 		return err
 	}

@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"net/url"
 
-	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
@@ -20,7 +19,6 @@ import (
 type OutsideToBoth struct {
 	*Stage
 	secret string // of the issuer's client
-	app    string // client id
 }
 
 const (
@@ -93,16 +91,11 @@ func (f *OutsideToBoth) entra(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	f.app = text(app, "appId")
 	trust := map[string]any{"name": "okta", "issuer": outsideIssuer, "subject": outsideSubject, "audiences": []string{outsideAudience}}
 	if _, err := f.do(ctx, bearer, "POST", f.GraphURL+"/v1.0/applications/"+text(app, "id")+"/federatedIdentityCredentials", trust); err != nil {
 		return err
 	}
-	c, err := azidentity.NewClientAssertionCredential(f.TenantID, f.app, f.token, &azidentity.ClientAssertionCredentialOptions{ClientOptions: f.options()})
-	if err != nil {
-		return err
-	}
-	raw, err := accessToken(ctx, c, f.GraphURL)
+	raw, err := f.trade(ctx, f.TenantID, text(app, "appId"), f.token, f.GraphURL)
 	if err != nil {
 		return err
 	}

@@ -174,6 +174,16 @@ func (s *Stage) register(ctx context.Context, bearer string, body map[string]any
 	return app, nil
 }
 
+// trade has azidentity trade an application's assertion for a token of resource, as a production workload
+// would.
+func (s *Stage) trade(ctx context.Context, tenant, app string, assertion func(context.Context) (string, error), resource string) (string, error) {
+	c, err := azidentity.NewClientAssertionCredential(tenant, app, assertion, &azidentity.ClientAssertionCredentialOptions{ClientOptions: s.options()})
+	if err != nil {
+		return "", err
+	}
+	return accessToken(ctx, c, resource)
+}
+
 // refusal explains an exchange that azidentity reports as refused, by the id in its message.
 func (s *Stage) refusal(ctx context.Context, err error) (id string, r explain.Report, _ error) {
 	var failed *azidentity.AuthenticationFailedError

@@ -74,11 +74,7 @@ func (f *AcrossTenants) partnerToken(ctx context.Context) (string, error) {
 
 // exchange trades an assertion for a token of the other tenant.
 func (f *AcrossTenants) exchange(ctx context.Context, assertion func(context.Context) (string, error)) (string, error) {
-	c, err := azidentity.NewClientAssertionCredential(f.partner.ID, f.app, assertion, &azidentity.ClientAssertionCredentialOptions{ClientOptions: f.options()})
-	if err != nil {
-		return "", err
-	}
-	return accessToken(ctx, c, f.GraphURL)
+	return f.trade(ctx, f.partner.ID, f.app, assertion, f.GraphURL)
 }
 
 // trust names who may stand in for the application.
