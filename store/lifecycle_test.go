@@ -379,6 +379,7 @@ func replicas(t *testing.T, dsn string) {
 		}
 	}
 	usedOnce(t, replicas)
+	putTogether(t, replicas)
 	// What one replica writes the others read at once.
 	app := directory.Application{ID: "a", TenantID: "t", AppID: "a", DisplayName: "old"}
 	must(t, replicas[1].Applications.CreateApplication(ctx, app))
@@ -388,6 +389,29 @@ func replicas(t *testing.T, dsn string) {
 	must(t, replicas[1].Applications.UpdateApplication(ctx, app))
 	if a, err := replicas[2].Applications.ApplicationByAppID(ctx, "a"); err != nil || a.DisplayName != "new" {
 		t.Fatal(a, err)
+	}
+}
+
+// putTogether has every replica put the same new rows, which have more keys than the one that is replaced
+// by: all of them are to succeed, as one after another.
+func putTogether(t *testing.T, replicas []*store.Store) {
+	t.Helper()
+	for round := range 50 {
+		id := fmt.Sprint("row", round)
+		var wg sync.WaitGroup
+		for _, s := range replicas {
+			wg.Go(func() {
+				note(t, s.Users.PutUser(t.Context(), directory.User{ID: id, TenantID: "t", UserPrincipalName: id + "@t"}))
+				note(t, s.Accounts.PutAccount(t.Context(), directory.Account{ID: id, Alias: id}))
+				note(t, s.Roles.PutRoleDefinition(t.Context(), directory.RoleDefinition{ID: id, TenantID: "t", Name: id}))
+				note(t, s.Tenants.PutTenant(t.Context(), directory.Tenant{ID: id, Domains: []string{id + ".example", "www." + id + ".example"}}))
+			})
+		}
+		wg.Wait()
+	}
+	err := replicas[0].Users.PutUser(t.Context(), directory.User{ID: "another", TenantID: "t", UserPrincipalName: "row1@t"})
+	if !errors.Is(err, fault.Conflict) || reason(err) != "upn" {
+		t.Fatal("a name that another has: ", err)
 	}
 }
 

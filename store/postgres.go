@@ -53,7 +53,11 @@ func (d *postgres) exec(ctx context.Context, text string, args ...any) (int64, e
 	if err := texts(args); err != nil {
 		return 0, err
 	}
-	return affected(d.pool.ExecContext(ctx, text, args...))
+	n, err := affected(d.pool.ExecContext(ctx, text, args...))
+	if taken(err) {
+		return affected(d.pool.ExecContext(ctx, text, args...))
+	}
+	return n, err
 }
 
 func affected(res sql.Result, err error) (int64, error) {
@@ -69,10 +73,18 @@ const attempts = 8
 func (d *postgres) tx(ctx context.Context, f func(q querier) error) error {
 	for n := 1; ; n++ {
 		err := d.transact(ctx, func(t *postgresTx) error { return f(t) })
-		if n == attempts || !again(err) {
+		if n == attempts || !again(err) && (n > 1 || !taken(err)) {
 			return err
 		}
 	}
+}
+
+// taken reports whether a unique key was found to be another row's. It is worth one more try: "on conflict"
+// looks at one key only, so when two replicas put the same new row the later one may trip over another of
+// its keys ("INSERT", the conflict target). The second time the row is there to be replaced.
+func taken(err error) bool {
+	var pg sqlState
+	return errors.As(err, &pg) && pg.SQLState() == pgUnique
 }
 
 // migrationLock is the advisory lock under which replicas that start together migrate one by one.

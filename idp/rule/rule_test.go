@@ -240,3 +240,18 @@ func TestRulesAreSafeForConcurrentUse(t *testing.T) {
 	}
 	wg.Wait()
 }
+
+// The language is one for all: what its library fills in late must be there before the first rule.
+func TestRulesCompileAtTheSameTime(t *testing.T) {
+	t.Parallel()
+	var wg sync.WaitGroup
+	for i := range 16 {
+		wg.Go(func() {
+			_, err := rule.Compile(map[string]string{"unknown": fmt.Sprint("subjct", i), "good": "[1, 2].exists(x, x > 1)"})
+			if err == nil || !strings.Contains(err.Error(), "undeclared reference") || strings.Contains(err.Error(), "good") {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+}
