@@ -28,6 +28,7 @@ type sqlite struct {
 	conn    *sql.Conn
 	own     map[string]*sql.Stmt // the writer's, under the turn
 	mind    cache
+	reading sync.RWMutex // held by each reader of the pool: close waits for all, as the pool's own Close does not
 	cleanup func() error
 	file    string // the database's; "" in memory
 }
@@ -132,6 +133,8 @@ func (d *sqlite) close() error {
 	if d.own == nil { // closed before
 		return nil
 	}
+	d.reading.Lock()
+	defer d.reading.Unlock()
 	if d.pool != nil {
 		d.prepare.Range(func(_, s any) bool { errs = append(errs, s.(*sql.Stmt).Close()); return true })
 		errs = append(errs, d.pool.Close())
@@ -178,6 +181,8 @@ func (d *sqlite) each(ctx context.Context, text string, args []any, row func(*sq
 		defer d.leave()
 		return (*sqliteTx)(d).each(ctx, text, args, row)
 	}
+	d.reading.RLock()
+	defer d.reading.RUnlock()
 	quiet := context.WithoutCancel(ctx)
 	stmt, err := d.reader(quiet, text)
 	if err != nil {

@@ -39,7 +39,7 @@ func (s *Statement) compile(version string) {
 	s.compiled = c
 }
 
-// actionPattern is an entry of Action, in lower case. The vendor has no wildcards.
+// actionPattern is an entry of Action, in lower case. The vendor is a name or "*", and has no other wildcards.
 type actionPattern struct {
 	all    bool // "*"
 	vendor string
@@ -55,7 +55,7 @@ func newActionPattern(written string) actionPattern {
 }
 
 func (a *actionPattern) match(vendor, name string) bool {
-	return a.all || a.vendor == vendor && a.name.match(name)
+	return a.all || (a.vendor == "*" || a.vendor == vendor) && a.name.match(name)
 }
 
 // resourcePattern is an entry of Resource. The service has no wildcards, the partition is literal or "*"

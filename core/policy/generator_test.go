@@ -23,7 +23,7 @@ func (g generator) chance(percent int) bool { return g.IntN(100) < percent }
 
 var (
 	someNames     = []string{"user", "session", "federated", "rootfederated", "root", "stranger", "strangersession", "strangerroot", "anonymous", "token", "cognito", "assertion", "service"}
-	someActions   = []string{"s3:GetObject", "S3:putobject", "sts:AssumeRole", "s3:Get*", "s3:*Object", "s3:?etObject", "s3:*", "*", "sts:*", "iam:*"}
+	someActions   = []string{"s3:GetObject", "S3:putobject", "sts:AssumeRole", "s3:Get*", "s3:*Object", "s3:?etObject", "s3:*", "*", "sts:*", "iam:*", "*:*", "*:Get*"}
 	someResources = []string{
 		"*", "arn:aws:s3:::b/*", "arn:aws:s3:::b/alice/*", "arn:aws:s3:::b/${aws:username}/*", "arn:aws:s3:::b/${aws:username, 'guest'}/x", "arn:aws:s3:::b/${aws:TagKeys}/*",
 		"arn:aws:s3:::b/?????/x", "arn:aws:s3:::b/a${*}/x", "arn:aws:s3:::b/*x", "arn:aws:iam::*:role/*", "arn:aws:iam::123456789012:role/target", "arn:aws:iam::12345678901?:role/t*", "arn:aws:iam::2*:role/*", "arn:aws:sqs:*:*:*",

@@ -149,7 +149,7 @@ func (w slow) action(s Statement) bool {
 				return true
 			}
 			p, v := strings.SplitN(strings.ToLower(a), ":", 2), strings.SplitN(strings.ToLower(w.r.Action), ":", 2)
-			if len(p) == 2 && len(v) == 2 && p[0] == v[0] && wild(spelled(p[1], true, false, nil), v[1]) {
+			if len(p) == 2 && len(v) == 2 && (p[0] == "*" || p[0] == v[0]) && wild(spelled(p[1], true, false, nil), v[1]) {
 				return true
 			}
 		}
