@@ -182,7 +182,7 @@ func put(t *testing.T, url string, body object) object {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return must[object](t, shared, nil, az, "rest", "--method", "put", "--url", url, "--body", string(b))
+	return do[object](t, "rest", "--method", "put", "--url", url, "--body", string(b))
 }
 
 // What a newcomer meets first: a wrong subject. The answer names it, and explain names the difference.

@@ -1,9 +1,11 @@
 package clients
 
 import (
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -38,23 +40,49 @@ func TestAz(t *testing.T) {
 		{"federated credentials", azFederated}, {"roles", azRoles}, {"account", azAccount}, {"people", azPeople},
 	} {
 		t.Run(part.name, func(t *testing.T) {
+			ownFolder(t)
 			t.Parallel()
 			part.run(t)
 		})
 	}
 }
 
+// folders are the configuration folders of az that belong to one test alone, by the test's name.
+var folders sync.Map
+
+// ownFolder gives a test a copy of what azLogin left behind, for do, fails and put. az writes its files in place and takes
+// one that it finds half written for an empty one, which it then writes (azure/cli/core/_session.py, Session.load): of two
+// that run side by side in one folder, one can sign the other out.
+func ownFolder(t *testing.T) {
+	t.Helper()
+	dir := t.TempDir()
+	if err := os.CopyFS(dir, os.DirFS(shared.azFolder)); err != nil {
+		t.Fatal(err)
+	}
+	folders.Store(t.Name(), dir)
+	t.Cleanup(func() { folders.Delete(t.Name()) })
+}
+
+// azArgv is az with the test's own folder, if it has one.
+func azArgv(t *testing.T, args []string) []string {
+	t.Helper()
+	if dir, own := folders.Load(t.Name()); own {
+		return session(dir.(string)).argv(args)
+	}
+	return append([]string{az}, args...)
+}
+
 // do runs an az command that has to succeed and decodes its output.
 func do[T any](t *testing.T, args ...string) T {
 	t.Helper()
-	return must[T](t, shared, nil, append([]string{az}, args...)...)
+	return must[T](t, shared, nil, azArgv(t, args)...)
 }
 
 // fails runs an az command that has to exit with a code (az: 1; 2 for usage; 3 for a 404 of "show") and
 // say a text.
 func fails(t *testing.T, code int, want string, args ...string) {
 	t.Helper()
-	r := shared.exec(t, nil, append([]string{az}, args...)...)
+	r := shared.exec(t, nil, azArgv(t, args)...)
 	if r.code != code || !strings.Contains(r.stderr, want) {
 		t.Errorf("az %s: exit %d, want %d with %q\n%s%s", strings.Join(args, " "), r.code, code, want, r.stdout, r.stderr)
 	}
@@ -154,7 +182,7 @@ func azCredentials(t *testing.T) {
 	wants(t, "credential list", listed, map[string]any{"0.displayName": "first", "0.secretText": nil, "0.hint": password[:3], "1": nil})
 
 	home := t.TempDir()
-	made := must[object](t, shared, []string{"HOME=" + home}, az, "ad", "app", "credential", "reset", "--id", appID, "--append", "--create-cert")
+	made := must[object](t, shared, []string{"HOME=" + home}, azArgv(t, []string{"ad", "app", "credential", "reset", "--id", appID, "--append", "--create-cert"})...)
 	file := text(made, "fileWithCertAndPrivateKey")
 	if filepath.Dir(file) != home || made["password"] != nil {
 		t.Fatalf("credential reset --create-cert: %v", made)

@@ -158,7 +158,7 @@ func runPage(t *testing.T, page string, script []snippet) {
 	if err := os.WriteFile(file, []byte(b.String()), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "bash", file)
 	cmd.Dir, cmd.Env = dir, pageEnvironment(t, work, install)
@@ -166,7 +166,7 @@ func runPage(t *testing.T, page string, script []snippet) {
 	cmd.Stdout, cmd.Stderr = &out, &out
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // what the page started ends with it
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) }
-	cmd.WaitDelay = 20 * time.Second
+	cmd.WaitDelay = endWait
 	start := time.Now()
 	err := cmd.Run()
 	t.Logf("took %v", time.Since(start).Round(time.Second))

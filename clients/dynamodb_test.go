@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -12,7 +13,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 )
 
 // dynalite starts the npm package of that name, an unmodified server that speaks DynamoDB and takes any
@@ -21,14 +21,7 @@ func dynalite(t *testing.T, tw *twin) int {
 	t.Helper()
 	node := need(t, "/usr/bin/node")
 	program := need(t, filepath.Join(tw.node, "node_modules", "dynalite", "cli.js"))
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	port := l.Addr().(*net.TCPAddr).Port
-	if err := l.Close(); err != nil {
-		t.Fatal(err)
-	}
+	port := freePort(t)
 	cmd := exec.Command(node, program, "--host", "127.0.0.1", "--port", fmt.Sprint(port), "--createTableMs", "0", "--deleteTableMs", "0")
 	out, err := cmd.StdoutPipe()
 	if err != nil {
@@ -44,6 +37,25 @@ func dynalite(t *testing.T, tw *twin) int {
 	}
 	go func() { _, _ = io.Copy(io.Discard, out) }()
 	return port
+}
+
+// freePort is a port of loopback that nobody has. It lies below those that a system gives to who names none (49152 and
+// above by RFC 6335 section 6, on Linux 32768), so that nobody gets it before the server that is told of it.
+func freePort(t *testing.T) int {
+	t.Helper()
+	for range 100 {
+		port := 20000 + rand.IntN(10000)
+		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+		if err != nil {
+			continue
+		}
+		if err := l.Close(); err != nil {
+			t.Fatal(err)
+		}
+		return port
+	}
+	t.Fatal("there is no free port")
+	return 0
 }
 
 // another starts a server of its own, with a configuration.
@@ -81,15 +93,10 @@ func (tw *twin) started(t *testing.T, args ...string) *twin {
 			t.Errorf("the server ended with %v:\n%s", err, text)
 		}
 	})
-	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(20 * time.Millisecond) {
-		if _, err := os.Stat(filepath.Join(own.data, "server.json")); err == nil {
-			return own
-		}
-		if time.Now().After(deadline) {
-			text, _ := os.ReadFile(log.Name())
-			t.Fatalf("the server was not ready after 30 s:\n%s", text)
-		}
+	if err := await(own.data, log.Name()); err != nil {
+		t.Fatal(err)
 	}
+	return own
 }
 
 // fail runs a command that has to be refused, and gives what it says.

@@ -14,6 +14,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/treatyfed/treaty/server/folder"
 )
 
 // twin is a running `treaty serve` that every test of this package shares; each makes its own pools and
@@ -21,6 +23,7 @@ import (
 type twin struct {
 	bin, data string
 	env       map[string]string // what `treaty env --json` prints
+	azFolder  string            // where `treaty exec` has az keep its files
 	node      string
 }
 
@@ -63,6 +66,23 @@ func run(m *testing.M) (code int, err error) {
 	return m.Run(), nil
 }
 
+// startWait is how long a server may take to be ready, and endWait how long what a command started may hold on to its
+// output after it: enough for a machine that does much else, and too much for anything but a server that hangs.
+const startWait, endWait = 2 * time.Minute, 20 * time.Second
+
+// await waits until a server says in its data folder that it is ready.
+func await(data, log string) error {
+	for deadline := time.Now().Add(startWait); ; time.Sleep(20 * time.Millisecond) {
+		if _, err := os.Stat(filepath.Join(data, folder.ServerFile)); err == nil {
+			return nil
+		}
+		if time.Now().After(deadline) {
+			text, _ := os.ReadFile(log)
+			return fmt.Errorf("the server was not ready after %v:\n%s", startWait, text)
+		}
+	}
+}
+
 // serve starts the server on free ports and waits until it says that it is ready.
 func (tw *twin) serve(dir string) (stop func() error, err error) {
 	log, err := os.Create(filepath.Join(dir, "serve.log"))
@@ -80,16 +100,14 @@ func (tw *twin) serve(dir string) (stop func() error, err error) {
 		}
 		return cmd.Wait()
 	}
-	for deadline := time.Now().Add(30 * time.Second); ; {
-		if _, err := os.Stat(filepath.Join(tw.data, "server.json")); err == nil {
-			break
-		}
-		if time.Now().After(deadline) {
-			text, _ := os.ReadFile(log.Name())
-			return stop, fmt.Errorf("the server was not ready after 30 s:\n%s", text)
-		}
-		time.Sleep(20 * time.Millisecond)
+	if err := await(tw.data, log.Name()); err != nil {
+		return stop, err
 	}
+	running, err := folder.ReadServer(tw.data)
+	if err != nil {
+		return stop, err
+	}
+	tw.azFolder = running.AzureFolder
 	out, err := exec.Command(tw.bin, "env", "--data", tw.data, "--json").Output()
 	if err != nil {
 		return stop, fmt.Errorf("treaty env: %w", err)
@@ -126,6 +144,7 @@ func (tw *twin) exec(t *testing.T, env []string, argv ...string) result {
 	cmd.Env = append(os.Environ(), env...)
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs
+	cmd.WaitDelay = endWait
 	err := cmd.Run()
 	var exit *exec.ExitError
 	if err != nil && !errors.As(err, &exit) {

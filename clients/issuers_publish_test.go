@@ -6,12 +6,12 @@ import (
 	"crypto/x509"
 	"encoding/json"
 	"encoding/pem"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -97,14 +97,7 @@ func TestAPublishedIssuerIsTrustedWhereItsServerIsNotReached(t *testing.T) {
 // aHub is a server with a public URL, and a client that trusts its certificate and goes by no proxy.
 func aHub(t *testing.T) (hub *twin, public string, client *http.Client) {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0") // for a port that is free
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, port, _ := net.SplitHostPort(l.Addr().String())
-	if err := l.Close(); err != nil {
-		t.Fatal(err)
-	}
+	port := strconv.Itoa(freePort(t))
 	public = "https://localhost:" + port
 	hub = shared.started(t, "--public-url", public, "--listen", "127.0.0.1:"+port)
 	b, err := os.ReadFile(filepath.Join(hub.data, "ca.pem"))

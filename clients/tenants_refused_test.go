@@ -21,7 +21,7 @@ func TestTenantsAreCrossedByNothingElse(t *testing.T) {
 	machine(t, "refused-here", "app_service", "--system-assigned", "--identity", trusted.id, "--identity", other.id)
 	machine(t, "refused-there", "app_service", "--identity", theirs.id, "--tenant", b.tenant)
 	here, there := machineEnv(t, "refused-here"), machineEnv(t, "refused-there")
-	app := a.make(t, "POST", graph+"/v1.0/applications", object{"displayName": "refused", "signInAudience": "AzureADMultipleOrgs"})
+	app := a.make(t, "POST", graph+"/v1.0/applications", object{"displayName": "refused abroad", "signInAudience": "AzureADMultipleOrgs"})
 	b.make(t, "POST", graph+"/v1.0/servicePrincipals", object{"appId": app["appId"]})
 	for name, of := range map[string]struct{ tenant, subject string }{"trusted": {a.tenant, trusted.principal}, "theirs": {b.tenant, theirs.principal}} {
 		a.make(t, "POST", graph+"/v1.0/applications/"+text(app, "id")+"/federatedIdentityCredentials", object{

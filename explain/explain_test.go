@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/treatyfed/treaty/core/evidence"
+	"github.com/treatyfed/treaty/core/policy"
 	"github.com/treatyfed/treaty/core/token"
 	"github.com/treatyfed/treaty/core/trust"
 )
@@ -81,6 +82,43 @@ func TestWhiteSpaceAndControlCharactersAreShownNotSent(t *testing.T) {
 		if !strings.Contains(b.String(), want) {
 			t.Errorf("no %q in\n%s", want, b.String())
 		}
+	}
+}
+
+func TestTimesFarAwayAreShownInDays(t *testing.T) {
+	t.Parallel()
+	for note, want := range map[string]string{
+		"expired 27251h45m0s ago; 5m0s of difference between clocks is tolerated": "expired 1135 days ago; 5m0s of difference between clocks is tolerated",
+		"lies 48h0m0s ahead":                    "lies 2 days ahead",
+		"expired 47h59m59s ago":                 "expired 47h59m59s ago",
+		"expired 5m0s ago":                      "expired 5m0s ago",
+		"the key 72h0m0s ago":                   "the key 72h0m0s ago",
+		"expired 99999999999999999999h0m0s ago": "expired 99999999999999999999h0m0s ago",
+	} {
+		d := refusal()
+		d.Verdicts[0].Checks[1].Note = note
+		var b strings.Builder
+		if err := (Text{}).Write(&b, FromDecision(d, Answer{})); err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(b.String(), "        "+want+"\n") {
+			t.Errorf("no %q in\n%s", want, b.String())
+		}
+	}
+}
+
+func TestARoleThatDoesNotExistIsToBeMade(t *testing.T) {
+	t.Parallel()
+	const arn = "arn:aws:iam::123456789012:role/nosuch"
+	r := FromPolicy(policy.Evaluate(policy.Request{
+		Principal: policy.Principal{Type: policy.WebIdentity, Federated: "idp.example", Account: "123456789012"},
+		Action:    "sts:AssumeRoleWithWebIdentity", Resource: arn,
+	}, policy.Source{Type: policy.RoleTrust, Name: "trust policy of " + arn}), Answer{})
+	if want := "make the role " + arn + ", or correct its name"; r.Pass || r.Change != want {
+		t.Errorf("%v, %q, want %q", r.Pass, r.Change, want)
+	}
+	if note := r.Sections[0].Checks[0].Note; note != "there is no such role" {
+		t.Errorf("note %q", note)
 	}
 }
 

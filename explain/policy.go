@@ -3,6 +3,7 @@ package explain
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/treatyfed/treaty/core/evidence"
@@ -25,6 +26,9 @@ func policySections(d policy.Decision) []Section {
 		c := evidence.Check{
 			Name: l.Type.String(), Operator: "allows", Got: []string{string(l.Result)}, Note: l.Note,
 			OK: l.Result != policy.ExplicitDeny && (!l.Needed || l.Result == policy.Allowed),
+		}
+		if noRole(l) {
+			c.Note = "there is no such role"
 		}
 		if c.Note == "" && !l.Needed {
 			c.Note = "its allow is not needed"
@@ -49,8 +53,15 @@ func policySections(d policy.Decision) []Section {
 	return out
 }
 
+// noRole reports whether a layer stands for the trust policy of a role that does not exist: IAM keeps none
+// without statements ("Statement is empty!").
+func noRole(l policy.Layer) bool { return l.Type == policy.RoleTrust && l.Statements == 0 }
+
 // policyChange proposes one change for a refusal.
 func policyChange(d policy.Decision) string {
+	if slices.ContainsFunc(d.Layers, noRole) {
+		return "make the role " + d.Resource + ", or correct its name"
+	}
 	for _, m := range d.Statements {
 		if m.Applies && m.Effect == policy.Deny {
 			return fmt.Sprintf("take %s out of statement %d of %s, or narrow it: nothing else can lift a deny", d.Action, m.Index+1, m.Source)

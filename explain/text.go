@@ -3,6 +3,7 @@ package explain
 import (
 	"fmt"
 	"io"
+	"regexp"
 	"strconv"
 	"strings"
 	"unicode"
@@ -135,8 +136,24 @@ func (t Text) failed(b *strings.Builder, c evidence.Check) {
 		fmt.Fprintf(b, "                %s%s\n", strings.Repeat(" ", column(c.Want[0], c.Got[0], show)), t.paint(red, "^"))
 	}
 	if c.Note != "" {
-		fmt.Fprintf(b, "        %s\n", printable(c.Note))
+		fmt.Fprintf(b, "        %s\n", printable(inDays(c.Note)))
 	}
+}
+
+// away begins the note of a check of time.
+var away = regexp.MustCompile(`^(expired|lies) ([0-9]+)h[0-9]+m[0-9]+s (ago|ahead)`)
+
+// inDays shows how far a time lies away in days, from two of them on: nobody reads thousands of hours.
+func inDays(note string) string {
+	m := away.FindStringSubmatch(note)
+	if m == nil {
+		return note
+	}
+	hours, err := strconv.Atoi(m[2])
+	if err != nil || hours < 48 {
+		return note
+	}
+	return fmt.Sprintf("%s %d days %s", m[1], hours/24, m[3]) + note[len(m[0]):]
 }
 
 // column is where the printed forms of two strings first differ, in characters.

@@ -5,10 +5,25 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
+# A mirror that does not answer at once is asked again; what it says is shown when it never does.
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+persistently() {
+	local rest
+	for rest in 5 20 60 0; do
+		"$@" >"$log" 2>&1 && return
+		echo "failed: $*" >&2
+		sleep "$rest"
+	done
+	cat "$log" >&2
+	return 1
+}
+
 missing=()
 need() { [ -e "$1" ] || missing+=("$2"); }
 need /usr/bin/aws awscli
 need /usr/bin/az azure-cli
+need /usr/bin/curl curl
 need /usr/bin/kubectl kubernetes-client
 need /usr/bin/xmlsec1 xmlsec1
 need /usr/lib/python3/dist-packages/authlib python3-authlib
@@ -18,14 +33,15 @@ need /usr/lib/python3/dist-packages/httpx python3-httpx
 need /usr/lib/python3/dist-packages/msal python3-msal
 need /usr/bin/openssl openssl
 need /usr/lib/python3/dist-packages/azure/identity python3-azure
+command -v npm >/dev/null || missing+=(npm)
 compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null || missing+=(postgresql)
 
 if [ ${#missing[@]} -gt 0 ]; then
 	if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
 		echo "installing from Debian: ${missing[*]}"
 		export DEBIAN_FRONTEND=noninteractive
-		apt-get update -q >/dev/null
-		apt-get install -y -q --no-install-recommends "${missing[@]}" >/dev/null
+		persistently apt-get update -q
+		persistently apt-get install -y -q --no-install-recommends "${missing[@]}"
 	else
 		echo "not installed (no root): ${missing[*]}" >&2
 	fi
@@ -34,7 +50,7 @@ fi
 if command -v npm >/dev/null; then
 	if ! [ -d clients/node/node_modules ] || [ clients/node/package-lock.json -nt clients/node/node_modules ]; then
 		echo "installing from npm: clients/node"
-		npm ci --prefix clients/node --no-audit --no-fund --ignore-scripts --loglevel=error >/dev/null
+		persistently npm ci --prefix clients/node --no-audit --no-fund --ignore-scripts --loglevel=error
 		touch clients/node/node_modules
 	fi
 else

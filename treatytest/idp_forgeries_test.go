@@ -104,7 +104,7 @@ func (p *product) evilKey() (crypto.Signer, m) {
 	}
 	k, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	p.must(err)
-	return k, m{"kty": "EC", "crv": "P-256", "kid": "mine", "x": b64.EncodeToString(k.X.Bytes()), "y": b64.EncodeToString(k.Y.Bytes())}
+	return k, m{"kty": "EC", "crv": "P-256", "kid": "mine", "x": b64.EncodeToString(k.X.FillBytes(make([]byte, 32))), "y": b64.EncodeToString(k.Y.FillBytes(make([]byte, 32)))}
 }
 
 // confusedKey has the public key for a shared secret.

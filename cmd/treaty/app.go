@@ -69,6 +69,7 @@ func run(ctx context.Context, a *app, args []string) int {
 	root.SetIn(a.stdin)
 	root.SetOut(a.stdout)
 	root.SetErr(a.stderr)
+	builtin(root)
 	err := root.ExecuteContext(ctx)
 	var status exitStatus
 	if err == nil {

@@ -14,12 +14,15 @@ import (
 	"github.com/treatyfed/treaty/server"
 )
 
-const demoHelp = `Start a twin in memory and carry out, with the real SDK clients in this process, what Treaty is for: a
-Cognito identity-pool token becomes an Entra access token, which reads Microsoft Graph and Azure; an Entra
-token becomes the temporary keys of an AWS role, and the role's own token an Entra token again; a token of
-an identity provider outside both clouds is taken by both; a managed identity opens a second Entra tenant,
-where any other token of the first is refused. On the way there are refusals, with the reason. Each step
-prints what was done, the decoded tokens and the decision behind the answer. Nothing leaves the machine and nothing is kept.`
+const demoHelp = `Start a twin in memory and carry out, with the real SDK clients in this process, what Treaty is
+for: a Cognito identity-pool token becomes an Entra access token, which reads Microsoft Graph and
+Azure; an Entra token becomes the temporary keys of an AWS role, and the role's own token an Entra
+token again; a token of an identity provider outside both clouds is taken by both; a managed
+identity opens a second Entra tenant, where any other token of the first is refused. On the way
+there are refusals, with the reason.
+
+Each step prints what was done, the decoded tokens and the decision behind the answer. Nothing
+leaves the machine and nothing is kept.`
 
 func (a *app) demo() *cobra.Command {
 	var asJSON bool

@@ -81,7 +81,7 @@ func (a *app) variables(c *cobra.Command, endpoints bool) ([]variable, error) {
 	if err != nil {
 		return nil, err
 	}
-	return variables(s, creds, endpoints, a.getenv), nil
+	return variables(s, creds, endpoints, a.getenv, a.environ()), nil
 }
 
 // shells write one variable each in their way.

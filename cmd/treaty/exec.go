@@ -32,10 +32,11 @@ const (
 func (a *app) exec() *cobra.Command {
 	var twin bool
 	c := &cobra.Command{
-		Use: "exec --twin -- COMMAND [ARGUMENT]...", Short: "Run a command against the running server", Long: execHelp, Example: execExamples,
+		Use: "exec --twin [--] COMMAND [ARGUMENT]...", Short: "Run a command against the running server", Long: execHelp, Example: execExamples,
+		DisableFlagsInUseLine: true, // they stand before the command, whose own are behind it
 		RunE: func(c *cobra.Command, args []string) error {
 			if !twin {
-				return usage("treaty exec --twin -- COMMAND runs a command against a Treaty server", "say against what the command shall run")
+				return usage("treaty exec --twin -- COMMAND runs it against the server of the data folder", "--twin is missing")
 			}
 			if len(args) == 0 {
 				return usage("write it behind two dashes: treaty exec --twin -- COMMAND", "there is no command to run")
@@ -48,10 +49,11 @@ func (a *app) exec() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return a.child(c.Context(), args, apply(a.environ(), isolated(list, s, a.environ())))
+			return a.child(c.Context(), args, apply(a.environ(), isolated(list, s)))
 		},
 	}
 	a.waitFlag(c)
+	c.Flags().SetInterspersed(false) // what follows the command is the command's
 	c.Flags().BoolVar(&twin, "twin", false, "run it against the server of the data folder, under the clouds' names")
 	return c
 }

@@ -10,9 +10,11 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/spf13/cobra"
 
 	"github.com/treatyfed/treaty/core/directory"
@@ -32,7 +34,8 @@ is kept with each answer.
 ID is the request id that the answer named: trace_id or correlation_id of Entra, x-amzn-RequestId of AWS,
 request-id of Microsoft Graph, x-ms-request-id of Azure Resource Manager.
 
-Exit codes: 0 it passed, 10 it did not, 2 wrong usage, 3 no server and no data folder, 1 any other failure.`
+Exit codes: 0 it passed, 10 it did not, 2 wrong usage, 3 no server and no database, 1 any other
+failure.`
 
 const azureHelp = `Tell whether a token would pass as a federated credential, by the very decision of the token endpoint.
 Nothing is issued or recorded.
@@ -40,9 +43,10 @@ Nothing is issued or recorded.
 With --app the trusts are those of an application of the data folder's server, running or not. With
 --trust they come from a file: what "az ad app federated-credential list" prints. The keys are then asked
 of the issuer, by the running server if there is one, else over the network; --keys FILE, a JWK Set,
-makes it work with files alone.
+makes it work with files alone. --at without --keys asks over the network, also when a server runs.
 
-Exit codes: 0 it would pass, 10 it would not, 2 wrong usage, 1 any other failure.`
+Exit codes: 0 it would pass, 10 it would not, 2 wrong usage, 3 no server and no database, 1 any other
+failure.`
 
 const azureExamples = `  treaty explain azure --token token.jwt --app 11111111-2222-3333-4444-555555555555
   az ad app federated-credential list --id APP > trust.json
@@ -88,11 +92,15 @@ func (a *app) explainRequest(ctx context.Context, id string) (r explain.Report, 
 	return r, err
 }
 
-// atRest wires the data folder's server without listening, for as long as f runs.
+// atRest wires the data folder's server without listening, for as long as f runs. What it looks at must be
+// there: it makes neither a folder nor a database.
 func (a *app) atRest(ctx context.Context, f func(*server.Server) error) (err error) {
 	cfg := config.Config{Data: a.data}.Defaults(a.getenv)
 	if _, err := os.Stat(cfg.Data); err != nil {
 		return &hinted{fmt.Errorf("there is no data folder %s", cfg.Data), "name one with --data, or give the trusts by --trust FILE", exitNoServer}
+	}
+	if _, err := os.Stat(filepath.Join(cfg.Data, folder.DatabaseFile)); err != nil {
+		return &hinted{fmt.Errorf("there is no database in %s", cfg.Data), "start its server with treaty serve: its database may be elsewhere", exitNoServer}
 	}
 	home, err := folder.Open(cfg.Data, false, a.getenv, rand.Reader)
 	if err != nil {
@@ -129,7 +137,7 @@ func (a *app) explainAzure(asJSON *bool) *cobra.Command {
 	fl.StringVar(&f.trust, "trust", "", "`file` with federated credentials, as az prints them")
 	fl.StringVar(&f.keys, "keys", "", "`file` with the issuer's keys, a JWK Set: asks nobody")
 	fl.StringVar(&f.at, "at", "", "judge the token at this `time`, RFC 3339, with --keys or without a server (default now)")
-	fl.StringVar(&f.tenant, "tenant", "", "`id` of the application's tenant, which matters for managed identities' tokens; with --trust")
+	fl.StringVar(&f.tenant, "tenant", "", "`GUID` of the application's tenant, which matters for managed identities' tokens; with --trust")
 	return c
 }
 
@@ -142,6 +150,8 @@ func (f azureFlags) check() error {
 		return usage(hint, "give either --app or --trust")
 	case f.app != "" && (f.keys != "" || f.at != "" || f.tenant != ""):
 		return usage(hint, "--keys, --at and --tenant go with --trust")
+	case f.tenant != "" && (len(f.tenant) != 36 || uuid.Validate(f.tenant) != nil):
+		return usage("such as 11111111-2222-3333-4444-555555555555", "--tenant: %q is no GUID", f.tenant)
 	}
 	return nil
 }
@@ -169,7 +179,7 @@ func (a *app) explainToken(ctx context.Context, f azureFlags) (r explain.Report,
 	if f.app != "" {
 		err = a.atRest(ctx, func(s *server.Server) error {
 			r, err = s.ExplainToken(ctx, q)
-			return err
+			return missing(err)
 		})
 		return r, err
 	}
@@ -229,8 +239,11 @@ func (a *app) credentials(file string) ([]directory.FederatedCredential, error) 
 	list := &page.Value
 	if strings.HasPrefix(strings.TrimSpace(string(doc)), "[") {
 		err = json.Unmarshal(doc, list)
-	} else if err = json.Unmarshal(doc, &page); err == nil && page.Value == nil && page.Issuer != "" {
+	} else if err = json.Unmarshal(doc, &page); err == nil && page.Value == nil {
 		page.Value = []credential{page.credential}
+		if page.Issuer == "" {
+			err = errors.New("it has neither value nor issuer")
+		}
 	}
 	if err != nil {
 		return nil, usage("it is what az ad app federated-credential list prints", "--trust %s: %w", file, err)

@@ -20,7 +20,8 @@ may then do. It is the decision of STS itself. Nothing is issued or recorded.
 
 The role is one of the data folder's server, running or not. The token's keys are asked of its issuer.
 
-Exit codes: 0 it would get them, 10 it would not, 2 wrong usage, 3 no server and no data folder, 1 any other failure.`
+Exit codes: 0 it would get them, 10 it would not, 2 wrong usage, 3 no server and no database, 1 any
+other failure.`
 
 const awsExamples = `  treaty explain aws --token token.jwt --role arn:aws:iam::123456789012:role/deployer
   treaty explain aws --token - --role arn:aws:iam::123456789012:role/deployer --session ci --json
@@ -32,7 +33,7 @@ signed call meets.
 
 Condition keys that a call would bring (--context KEY=VALUE, again for more values) are absent unless given.
 
-Exit codes: 0 allowed, 10 not, 2 wrong usage, 3 no server and no data folder, 1 any other failure.`
+Exit codes: 0 allowed, 10 not, 2 wrong usage, 3 no server and no database, 1 any other failure.`
 
 const policyExamples = `  treaty explain policy --principal arn:aws:iam::123456789012:user/ann --action s3:GetObject --resource arn:aws:s3:::reports/a.csv
   treaty explain policy --principal arn:aws:iam::123456789012:role/deployer --action iam:PassRole --resource '*' --context iam:PassedToService=ec2.amazonaws.com`
@@ -100,15 +101,20 @@ func (a *app) ask(ctx context.Context, path string, question any, asJSON bool, a
 	if errors.Is(err, folder.ErrNoServer) {
 		err = a.atRest(ctx, func(s *server.Server) error {
 			r, err = atRest(ctx, s)
-			var f *fault.Fault
-			if errors.As(err, &f) && (f.Kind == fault.NotFound || f.Kind == fault.Invalid) {
-				return errors.New(server.Missing(f))
-			}
-			return err
+			return missing(err)
 		})
 	}
 	if err != nil {
 		return err
 	}
 	return a.printReport(r, asJSON)
+}
+
+// missing words a fault about what a question names as the running server does.
+func missing(err error) error {
+	var f *fault.Fault
+	if errors.As(err, &f) && (f.Kind == fault.NotFound || f.Kind == fault.Invalid) {
+		return errors.New(server.Missing(f))
+	}
+	return err
 }

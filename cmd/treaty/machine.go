@@ -23,7 +23,8 @@ const machineCreateHelp = `Make a machine with its managed identities: a system-
 Azure resources, or both. treaty machine env prints the variables by which unmodified clients find them.`
 
 const machineEnvHelp = `Print the variables by which unmodified clients find the machine's managed identities, and take away those
-that would lead elsewhere. To be used over treaty env or in treaty exec. The output holds the machine's secret.`
+that would lead elsewhere. To be used over treaty env or in treaty exec. The output holds the machine's
+secret.`
 
 func (a *app) machine() *cobra.Command {
 	c := family("machine", "Machines with managed identities: make, list, use them", machineHelp)

@@ -10,8 +10,10 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/rogpeppe/go-internal/testscript"
+	"github.com/spf13/cobra"
 
 	"github.com/treatyfed/treaty/server/folder"
 )
@@ -41,6 +43,21 @@ func TestScripts(t *testing.T) {
 	})
 }
 
+// Help is read in a terminal, which breaks long lines in the middle of words.
+func TestHelpIsWrapped(t *testing.T) {
+	t.Parallel()
+	root := (&app{}).root()
+	builtin(root)
+	for all := []*cobra.Command{root}; len(all) > 0; all = all[1:] {
+		all = append(all, all[0].Commands()...)
+		for line := range strings.SplitSeq(all[0].Long, "\n") {
+			if n := utf8.RuneCountInString(line); n > 110 {
+				t.Errorf("%s --help has a line of %d characters: %s", all[0].CommandPath(), n, line)
+			}
+		}
+	}
+}
+
 // waitReady waits until the server of a data folder is ready: ready [FOLDER].
 func waitReady(ts *testscript.TestScript, _ bool, args []string) {
 	await(ts, args, func(err error) bool { return err == nil }, "ready")
@@ -56,7 +73,7 @@ func await(ts *testscript.TestScript, args []string, done func(error) bool, what
 	if len(args) > 0 {
 		dir = ts.MkAbs(args[0])
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
 	for {
 		_, err := folder.ReadServer(dir)

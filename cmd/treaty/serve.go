@@ -93,7 +93,7 @@ func (f *serveFlags) over(c config.Config, flags *pflag.FlagSet) config.Config {
 func (a *app) configuration(f *serveFlags, flags *pflag.FlagSet) (cfg config.Config, doc seed.Document, err error) {
 	if f.file != "" {
 		if cfg, err = config.Load(f.file); err != nil {
-			return cfg, doc, &hinted{err, "", exitUsage}
+			return cfg, doc, shaped(err, "treaty serve --help lists the settings")
 		}
 	}
 	cfg = f.over(cfg, flags)
@@ -108,10 +108,19 @@ func (a *app) configuration(f *serveFlags, flags *pflag.FlagSet) (cfg config.Con
 	}
 	if cfg.Seed != "" {
 		if doc, err = seed.Load(cfg.Seed); err != nil {
-			return cfg, doc, &hinted{err, "", exitUsage}
+			return cfg, doc, shaped(err, "docs/twin.md shows a seed with all of its keys")
 		}
 	}
 	return cfg, doc, nil
+}
+
+// shaped is an error of usage about a file; the hint is for what is in it.
+func shaped(err error, hint string) error {
+	var ps config.Problems
+	if !errors.As(err, &ps) {
+		hint = ""
+	}
+	return &hinted{err, hint, exitUsage}
 }
 
 // gcPercent is how much the heap may grow between collections, when GOGC says nothing. The live heap is a

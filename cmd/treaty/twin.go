@@ -44,7 +44,7 @@ func (a *app) twinReset() *cobra.Command {
 	var asJSON bool
 	c := &cobra.Command{
 		Use: "reset", Short: "Return to the seeded state", Args: noArgs, Example: "  treaty twin reset",
-		Long: "Return the running twin to the state that its first start and its seed made. Signing keys, kept decisions and the clock stay.",
+		Long: "Return the running twin to the state that its first start and its seed made. Signing keys, kept\ndecisions and the clock stay.",
 		RunE: func(c *cobra.Command, _ []string) error {
 			var out struct {
 				Took string `json:"took"`

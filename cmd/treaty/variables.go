@@ -16,8 +16,8 @@ type variable struct {
 }
 
 // variables sends unmodified tools to a server: through its proxy under the clouds' own names, or, with
-// endpoints, to its address.
-func variables(s folder.Server, c folder.Credentials, endpoints bool, getenv func(string) string) []variable {
+// endpoints, to its address. environ is the environment that they would have.
+func variables(s folder.Server, c folder.Credentials, endpoints bool, getenv func(string) string, environ []string) []variable {
 	set := func(list []variable, pairs ...string) []variable {
 		for i := 0; i < len(pairs); i += 2 {
 			list = append(list, variable{Name: pairs[i], Value: pairs[i+1]})
@@ -31,6 +31,7 @@ func variables(s folder.Server, c folder.Credentials, endpoints bool, getenv fun
 		keep := noProxy(getenv("NO_PROXY"), getenv("no_proxy"))
 		out = set(out, "HTTPS_PROXY", s.Proxy, "https_proxy", s.Proxy, "NO_PROXY", keep, "no_proxy", keep,
 			"NODE_USE_ENV_PROXY", "1") // Node 22.21 and 24 on look at HTTPS_PROXY only when told
+		out = append(out, elsewhere(environ)...)
 	}
 	out = set(out,
 		"AWS_CA_BUNDLE", s.CABundle, "SSL_CERT_FILE", s.CABundle, "REQUESTS_CA_BUNDLE", s.CABundle, "CURL_CA_BUNDLE", s.CABundle,
@@ -65,15 +66,27 @@ func endpointVariables(s folder.Server) (out []variable) {
 	return append(out, variable{Name: "AZURE_AUTHORITY_HOST", Value: base})
 }
 
-// isolated adds what keeps a command away from the user's own logins and from the real clouds. environ is
-// the environment that it would have.
-func isolated(list []variable, s folder.Server, environ []string) []variable {
+// elsewhere are the variables, to be unset, by which a tool would ask another address than the cloud's own
+// name, or come with another credential: those that SDKs and az read, and of those that name a service, or
+// that Terraform reads, the ones that environ has.
+func elsewhere(environ []string) []variable {
+	out := unset(
+		"AWS_ENDPOINT_URL", "AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+		"AWS_CONTAINER_AUTHORIZATION_TOKEN", "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
+		"AZURE_AUTHORITY_HOST", "AZURE_REGIONAL_AUTHORITY_NAME", "AZURE_POD_IDENTITY_AUTHORITY_HOST", "ARM_CLOUD_METADATA_URL",
+		"IDENTITY_ENDPOINT", "IDENTITY_HEADER", "IMDS_ENDPOINT", "MSI_ENDPOINT", "MSI_SECRET",
+	)
 	for _, e := range environ {
 		name, _, _ := strings.Cut(e, "=")
-		if strings.HasPrefix(name, "AWS_ENDPOINT_URL") || strings.HasPrefix(name, "AWS_BEARER_TOKEN_") || slices.Contains(terraform, name) {
-			list = append(list, variable{Name: name, Unset: true})
+		if strings.HasPrefix(name, "AWS_ENDPOINT_URL_") || strings.HasPrefix(name, "AWS_BEARER_TOKEN_") || slices.Contains(terraform, name) {
+			out = append(out, variable{Name: name, Unset: true})
 		}
 	}
+	return out
+}
+
+// isolated adds what keeps a command away from the user's own logins and from the real clouds.
+func isolated(list []variable, s folder.Server) []variable {
 	for _, p := range [][2]string{
 		{"HTTP_PROXY", s.Proxy}, {"http_proxy", s.Proxy}, // instance metadata is plain http
 		{"AZURE_CONFIG_DIR", s.AzureFolder},
@@ -86,19 +99,18 @@ func isolated(list []variable, s folder.Server, environ []string) []variable {
 	} {
 		list = append(list, variable{Name: p[0], Value: p[1]})
 	}
-	return append(list, unset(
-		"AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_AUTHORIZATION_TOKEN", "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
-		"AZURE_AUTHORITY_HOST", "AZURE_REGIONAL_AUTHORITY_NAME", "IDENTITY_ENDPOINT", "IDENTITY_HEADER", "MSI_ENDPOINT", "MSI_SECRET",
-	)...)
+	return list
 }
 
-// terraform are the variables by which Terraform's azurerm and azuread providers sign in (their "Argument
-// Reference"); they come before az's login.
+// terraform are the variables by which Terraform's azurerm and azuread providers sign in, and find a cloud
+// (their "Argument Reference"); they come before az's login.
 var terraform = []string{
 	"ARM_CLIENT_ID", "ARM_CLIENT_ID_FILE_PATH", "ARM_CLIENT_SECRET", "ARM_CLIENT_SECRET_FILE_PATH", "ARM_CLIENT_CERTIFICATE",
 	"ARM_CLIENT_CERTIFICATE_PATH", "ARM_CLIENT_CERTIFICATE_PASSWORD", "ARM_TENANT_ID", "ARM_SUBSCRIPTION_ID", "ARM_AUXILIARY_TENANT_IDS",
 	"ARM_OIDC_TOKEN", "ARM_OIDC_TOKEN_FILE_PATH", "ARM_OIDC_REQUEST_TOKEN", "ARM_OIDC_REQUEST_URL", "ARM_MSI_ENDPOINT",
-	"ARM_METADATA_HOSTNAME", "ARM_ENVIRONMENT", "ARM_ACCESS_KEY", "ARM_SAS_TOKEN",
+	"ARM_OIDC_AZURE_SERVICE_CONNECTION_ID", "ARM_ADO_PIPELINE_SERVICE_CONNECTION_ID",
+	"ARM_USE_OIDC", "ARM_USE_MSI", "ARM_USE_CLI", "ARM_USE_AKS_WORKLOAD_IDENTITY",
+	"ARM_METADATA_HOSTNAME", "ARM_METADATA_HOST", "ARM_ENVIRONMENT", "ARM_ACCESS_KEY", "ARM_SAS_TOKEN",
 }
 
 func unset(list ...string) (out []variable) {

@@ -106,11 +106,30 @@ func (v *Verifier) Form(p Presented) evidence.Checks {
 	for _, problem := range p.Parsed.Problems {
 		form.Got = append(form.Got, evidence.Clip(problem.String()))
 	}
+	form.Fix = formFix(p)
 	checks := evidence.Checks{form}
 	for _, name := range p.Parsed.KeyHeaders {
 		checks = append(checks, evidence.Check{Name: CheckHeader, Claim: name, Operator: "is not used", OK: true, Note: "a key or address in the token's own header proves nothing and was not used"})
 	}
 	return checks
+}
+
+// formFix is what would mend a token's form, "" when nothing is wrong with it: what was done to its text is
+// for who presents it, what its JSON says is for its issuer.
+func formFix(p Presented) string {
+	if p.Parsed.OK() {
+		return ""
+	}
+	spelling := func(problem jose.Problem) bool { return problem.Part == "token" || problem.Part == "signature" }
+	switch {
+	case p.Parsed.Algorithm() == "none": // the algorithm is what is wrong, and its check says so
+		return ""
+	case p.Header["enc"] != nil: // RFC 7516 section 4.1.2
+		return "have the issuer sign its tokens and not encrypt them"
+	case p.Header == nil, p.Claims == nil, slices.ContainsFunc(p.Parsed.Problems, spelling):
+		return "present the token alone: three base64url parts joined by dots, no line break"
+	}
+	return "have the issuer mend the token: " + evidence.Clip(p.Parsed.Problems[0].String())
 }
 
 // Algorithm checks the header's alg against the allow-list.

@@ -5,6 +5,7 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"strings"
@@ -130,6 +131,32 @@ func TestVerify(t *testing.T) {
 		}
 		if ask := c.fail != token.CheckForm && c.fail != token.CheckAlgorithm && c.fail != token.CheckIssuer; ask != (len(s.asked) == 1) {
 			t.Errorf("%s: asked %q", c.name, s.asked)
+		}
+	}
+}
+
+func TestWhatMendsATokensFormDependsOnWhoBrokeIt(t *testing.T) {
+	t.Parallel()
+	const alone = "present the token alone: three base64url parts joined by dots, no line break"
+	good := signed(t, rs512, payload(nil))
+	parts := strings.Split(good, ".")
+	head := func(doc string) string {
+		return base64.RawURLEncoding.EncodeToString([]byte(doc)) + "." + parts[1] + "." + parts[2]
+	}
+	for name, c := range map[string]struct{ raw, want string }{
+		"a good token":                    {good, ""},
+		"nothing":                         {"", alone},
+		"something else":                  {"undefined", alone},
+		"a line break at the end":         {good + "\n", alone},
+		"a line break in the middle":      {parts[0] + ".\n" + parts[1] + "." + parts[2], alone},
+		"a scheme before it":              {"Bearer " + good, alone},
+		"a token that was cut off":        {parts[0] + "." + parts[1], alone},
+		"a token that is encrypted":       {head(`{"alg":"RSA-OAEP","enc":"A256GCM"}`) + ".e.e", "have the issuer sign its tokens and not encrypt them"},
+		"a header that asks for more":     {head(`{"alg":"RS512","crit":["x"],"x":1}`), "have the issuer mend the token: header: crit asks for extensions that are not supported"},
+		"an unsecured token, by its name": {head(`{"alg":"none"}`)[:len(head(`{"alg":"none"}`))-len(parts[2])], ""},
+	} {
+		if form := (&token.Verifier{}).Form(token.Read(c.raw))[0]; form.Fix != c.want {
+			t.Errorf("%s: %q, want %q", name, form.Fix, c.want)
 		}
 	}
 }

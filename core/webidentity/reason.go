@@ -42,7 +42,7 @@ const (
 
 // decisive names the check that each reason stands for, where its fix is the change to propose.
 var decisive = map[Reason]string{
-	AlgorithmRefused: token.CheckAlgorithm, NoProvider: "provider", PeerUnknown: "certificate", KeysUnavailable: token.CheckKeys, KeyUnknown: token.CheckKey,
+	Malformed: token.CheckForm, AlgorithmRefused: token.CheckAlgorithm, NoProvider: "provider", PeerUnknown: "certificate", KeysUnavailable: token.CheckKeys, KeyUnknown: token.CheckKey,
 	SignatureInvalid: token.CheckSignature, Expired: token.CheckExpiry, NotYetValid: token.CheckNotBefore, FromTheFuture: token.CheckIssuedAt,
 	NoAudience: "audience", ManyAudiences: "audience", AudienceMismatch: "audience",
 }

@@ -37,6 +37,16 @@ func hs256(t *testing.T) string {
 	return signed + "." + b64(string(mac.Sum(nil)))
 }
 
+func TestWhatIsNoTokenIsForItsBearerToMend(t *testing.T) {
+	t.Parallel()
+	for name, raw := range map[string]string{"nothing": "", "something else": "undefined", "a line break at the end": good(t, nil) + "\n"} {
+		_, r, err := newWorld(t).Verify(t.Context(), account, raw)
+		if err != nil || r.Reason != webidentity.Malformed || !strings.HasPrefix(r.Fix, "present the token alone: ") {
+			t.Errorf("%s: %q, %q, %v", name, r.Reason, r.Fix, err)
+		}
+	}
+}
+
 func TestForgedAndBrokenTokensAreRefusedForTheirReason(t *testing.T) {
 	t.Parallel()
 	payload, _ := json.Marshal(with(nil))

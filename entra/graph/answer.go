@@ -76,6 +76,21 @@ type detail struct {
 	Target  string `json:"target,omitempty"`
 }
 
+// envelope is what is under error, in Graph's order ("Microsoft Graph error responses and resource types").
+type envelope struct {
+	Code    string   `json:"code"`
+	Message string   `json:"message"`
+	Details []detail `json:"details,omitempty"`
+	Inner   inner    `json:"innerError"`
+}
+
+// inner says which request it was.
+type inner struct {
+	Date            string `json:"date"`
+	RequestID       string `json:"request-id"`
+	ClientRequestID string `json:"client-request-id"`
+}
+
 func (f *failure) Error() string { return f.Code + ": " + f.Message }
 
 func badRequest(message string) *failure {
@@ -148,17 +163,9 @@ func (s *Service) fail(w http.ResponseWriter, r *http.Request, err error) {
 		h.Set("Retry-After", "5")
 	}
 	h.Set("Content-Type", "application/json")
-	e := map[string]any{
-		"code": f.Code, "message": f.Message,
-		"innerError": map[string]string{
-			"date":       s.Now().UTC().Format("2006-01-02T15:04:05"),
-			"request-id": req.ID, "client-request-id": req.CorrelationID,
-		},
-	}
-	if len(f.Details) > 0 {
-		e["details"] = f.Details
-	}
-	if err := rest.Write(w, f.Status, map[string]any{"error": e}); err != nil && s.Log != nil {
+	e := envelope{Code: f.Code, Message: f.Message, Details: f.Details,
+		Inner: inner{s.Now().UTC().Format("2006-01-02T15:04:05"), req.ID, req.CorrelationID}}
+	if err := rest.Write(w, f.Status, map[string]envelope{"error": e}); err != nil && s.Log != nil {
 		s.Log.LogAttrs(r.Context(), slog.LevelError, "graph error was not written", slog.String("error", err.Error()))
 	}
 }

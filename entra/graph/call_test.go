@@ -104,6 +104,10 @@ func TestErrorsCarryGraphsEnvelopeAndHeaders(t *testing.T) {
 			t.Errorf("%s is %q, want %q", path, got.text(path), want)
 		}
 	}
+	if want := `{"error":{"code":"Request_ResourceNotFound","message":"Resource '` + nobodyID + `' does not exist or one of its queried reference-property objects are not present.",` +
+		`"innerError":{"date":"2026-11-21T12:30:00","request-id":"` + id + `","client-request-id":"` + mine + `"}}}`; got.raw != want {
+		t.Errorf("got  %s\nwant %s", got.raw, want)
+	}
 	if len(id) != 36 || got.header.Get("client-request-id") != mine || got.header.Get("x-ms-ags-diagnostic") == "" || got.header.Get("Content-Type") != "application/json" {
 		t.Errorf("headers: %v", got.header)
 	}

@@ -15,7 +15,7 @@ import (
 
 // Problem is one thing wrong with a configuration, or with a seed.
 type Problem struct {
-	Path string // "tls.cert", "tenants[0].applications[2].secrets[0].value"
+	Path string // "tls.cert", "tenants[0].applications[2].secrets[0].value", "line 3"
 	Text string
 }
 

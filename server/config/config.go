@@ -189,12 +189,13 @@ func Parse(b []byte) (Config, error) {
 	return c, nil
 }
 
-// Strict decodes one YAML document; every unknown key and ill-typed value is reported. Empty is the zero value.
+// Strict decodes one YAML document; every unknown key and ill-typed value is reported, as Problems by line.
+// Empty is the zero value.
 func Strict(b []byte, into any) error {
 	d := yaml.NewDecoder(bytes.NewReader(b))
 	d.KnownFields(true)
 	if err := d.Decode(into); err != nil && !errors.Is(err, io.EOF) {
-		return err
+		return worded(err)
 	}
 	if err := d.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
 		return errors.New("there is more than one YAML document")

@@ -100,6 +100,9 @@ func TestReadingIsStrict(t *testing.T) {
 		"durations have a unit":        {"shutdown: 5", "no duration"},
 		"durations are above zero":     {"shutdown: -5s", "no duration"},
 		"a second document is refused": {"listen: a:1\n---\nlisten: b:1", "more than one"},
+		"problems are in YAML's words": {"lisen: x\ntls: {cret: y}\nmetrics: loud\nlog: [x]\nlisten: {a: b}\nresources: {s3: {enabled: [maybe]}}\noutbound: {allow: x}",
+			"line 1: there is no key \"lisen\"\nline 2: there is no key \"cret\"\nline 3: a text stands where a mapping belongs\nline 4: a list stands where a mapping belongs\n" +
+				"line 5: a mapping stands where a text belongs\nline 6: a list stands where true or false belongs\nline 7: a text stands where a list belongs"},
 	} {
 		if _, err := Parse([]byte(c.yaml)); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v", name, err)
@@ -108,6 +111,25 @@ func TestReadingIsStrict(t *testing.T) {
 	c, err := Parse([]byte("shutdown: 1m30s"))
 	if err != nil || c.Shutdown.Or(0) != 90*time.Second || Duration(0).Or(time.Second) != time.Second {
 		t.Errorf("shutdown is %v, %v", c.Shutdown, err)
+	}
+}
+
+func TestNoProblemOfADocumentNamesAType(t *testing.T) {
+	t.Parallel()
+	type inner struct {
+		N int `yaml:"n"`
+	}
+	var into struct { // as the command line has one: its type is printed with its fields and their tags
+		List  []inner `yaml:"list"`
+		inner `yaml:",inline"`
+	}
+	err := Strict([]byte("nmae: x\nn: \"a\\nb into c\"\nlist: !odd x\n"), &into)
+	var ps Problems
+	if !errors.As(err, &ps) || ps.Error() != "line 1: there is no key \"nmae\"\nline 2: a text stands where a number belongs\nline 3: a value stands where a list belongs" {
+		t.Errorf("%v", err)
+	}
+	if err := Strict([]byte("hello"), &into); err == nil || err.Error() != "line 1: a text stands where a mapping belongs" {
+		t.Errorf("%v", err)
 	}
 }
 

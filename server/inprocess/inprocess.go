@@ -21,7 +21,7 @@ const maxAnswer = 64 << 20
 // Transport answers requests from handlers.
 type Transport struct {
 	// Handler gives the handler that answers an address, whose host may have a port; nil hands the request
-	// to Next.
+	// to Next, and so does a nil Handler.
 	Handler func(u *url.URL) http.Handler
 	// Next carries the other requests; nil refuses them.
 	Next http.RoundTripper
@@ -29,7 +29,10 @@ type Transport struct {
 
 // RoundTrip implements http.RoundTripper.
 func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
-	h := t.Handler(r.URL)
+	var h http.Handler
+	if t.Handler != nil {
+		h = t.Handler(r.URL)
+	}
 	if h == nil {
 		if t.Next == nil {
 			closeBody(r)

@@ -59,6 +59,22 @@ func TestOtherHostsAreRefusedWithoutANextTransport(t *testing.T) {
 	}
 }
 
+func TestWithoutAHandlerAllIsForTheNextTransport(t *testing.T) {
+	t.Parallel()
+	none := &http.Client{Transport: &Transport{}}
+	if _, err := none.Get("https://login.example/"); err == nil || !strings.Contains(err.Error(), "login.example is not answered") {
+		t.Errorf("got %v", err)
+	}
+	next := &http.Client{Transport: &Transport{Next: client().Transport}}
+	resp, err := next.Get("https://login.example/")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := resp.Body.Close(); err != nil || resp.StatusCode != http.StatusTeapot {
+		t.Errorf("status %d, %v", resp.StatusCode, err)
+	}
+}
+
 func TestACancelledRequestFails(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
