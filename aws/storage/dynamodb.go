@@ -279,8 +279,9 @@ func (x *dynamoCall) decide(ctx context.Context, n need) (decision policy.Decisi
 }
 
 const (
-	leadingKeys = "dynamodb:LeadingKeys"
-	attributes  = "dynamodb:Attributes"
+	leadingKeys  = "dynamodb:LeadingKeys"
+	attributes   = "dynamodb:Attributes"
+	returnValues = "dynamodb:ReturnValues"
 )
 
 // asks reports that a policy has a condition on a key in a statement about the request, or a variable.

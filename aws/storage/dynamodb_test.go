@@ -1,6 +1,7 @@
 package storage
 
 import (
+	"context"
 	"fmt"
 	"hash/crc32"
 	"io"
@@ -18,6 +19,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
+	"github.com/treatyfed/treaty/core/audit"
 	"github.com/treatyfed/treaty/wire/sigv4"
 )
 
@@ -273,6 +275,12 @@ func TestConditionsOfDynamoDBHoldForEveryWayToAnItem(t *testing.T) {
 			return err
 		}
 	}
+	old := func(on types.ReturnValuesOnConditionCheckFailure) func() error {
+		return func() error {
+			_, err := c.PutItem(ctx, &dynamodb.PutItemInput{TableName: music, Item: item("alice"), ReturnValuesOnConditionCheckFailure: on})
+			return err
+		}
+	}
 	for name, try := range map[string]struct {
 		call    func() error
 		allowed bool
@@ -310,6 +318,28 @@ func TestConditionsOfDynamoDBHoldForEveryWayToAnItem(t *testing.T) {
 		"updating another attribute":                  {update("SET plays = :one REMOVE #s"), false},
 		"updating an attribute from another":          {update("SET plays = secret"), false},
 		"updating an attribute that is called remove": {update("SET plays = remove"), false},
+		"setting an attribute that is called remove":  {update("SET remove = :one"), false},
+		"setting one that is called set, after one":   {update("SET plays = :one, set = :one"), false},
+		"removing an attribute that is called add":    {update("REMOVE add"), false},
+		"adding to one that is called delete":         {update("ADD delete :one"), false},
+		"an attribute that is called and":             {update("SET and = :one"), false},
+		"all clauses, in small letters":               {update("set plays = if_not_exists(plays, :one), title = :one remove title add plays :one delete plays :one"), true},
+		"a function within a function":                {update("SET plays = list_append(:one, if_not_exists(plays, :one)), title = :one"), true},
+		"wanting the old item when a condition fails": {old(types.ReturnValuesOnConditionCheckFailureAllOld), false},
+		"wanting nothing when a condition fails":      {old(types.ReturnValuesOnConditionCheckFailureNone), true},
+		"a transaction that wants the old item": {func() error {
+			_, err := c.TransactWriteItems(ctx, &dynamodb.TransactWriteItemsInput{TransactItems: []types.TransactWriteItem{{ConditionCheck: &types.ConditionCheck{
+				TableName: music, Key: item("alice"), ConditionExpression: aws.String("attribute_exists(plays)"), ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld}}}})
+			return err
+		}, false},
+		"a scan of allowed attributes: it has no leading key, on AWS either": {func() error {
+			_, err := c.Scan(ctx, &dynamodb.ScanInput{TableName: music, ProjectionExpression: aws.String("artist, plays")})
+			return err
+		}, true},
+		"a scan of another attribute": {func() error {
+			_, err := c.Scan(ctx, &dynamodb.ScanInput{TableName: music, ProjectionExpression: aws.String("artist, secret")})
+			return err
+		}, false},
 		"a batch of own items": {func() error {
 			_, err := c.BatchWriteItem(ctx, &dynamodb.BatchWriteItemInput{RequestItems: map[string][]types.WriteRequest{"music": {{PutRequest: &types.PutRequest{Item: item("alice")}}, {DeleteRequest: &types.DeleteRequest{Key: item("alice")}}}}})
 			return err
@@ -378,11 +408,19 @@ func FuzzNames(f *testing.F) {
 	})
 }
 
+// unheard keeps no events.
+type unheard struct{}
+
+func (unheard) Record(context.Context, audit.Event) error { return nil }
+
 func FuzzStatement(f *testing.F) {
-	for _, s := range []string{`SELECT a, b FROM "t"."i" WHERE x = 'y'`, `INSERT INTO t VALUE {'a': 1}`, `UPDATE "t" SET a=1 WHERE b=2`, `DELETE FROM t`, `select`, `"`, `''`} {
+	for _, s := range []string{`SELECT a, b FROM "t"."i" WHERE x = 'y'`, `DELETE FROM "arn:aws:dynamodb:eu-west-1:210987654321:table/t" RETURNING ALL OLD *`, `INSERT INTO t VALUE {'a': 1}`, `UPDATE "t" SET a=1 WHERE b=2`, `DELETE FROM t`, `select`, `"`, `''`} {
 		f.Add(s)
 	}
-	x := &dynamoCall{operation: "ExecuteStatement", caller: caller{signed: &sigv4.Examination{}}}
+	r := httptest.NewRequest(http.MethodPost, "/", nil)
+	x := &dynamoCall{
+		d: &DynamoDB{Audit: unheard{}}, r: r.WithContext(audit.WithRequest(r.Context(), &audit.Request{})), operation: "ExecuteStatement", caller: caller{signed: &sigv4.Examination{}},
+	}
 	f.Fuzz(func(t *testing.T, s string) {
 		n, err := x.statement(s)
 		if err == nil && (!strings.HasPrefix(n.resource, "arn:aws:dynamodb:") || !strings.HasPrefix(n.action, "dynamodb:PartiQL")) {

@@ -87,13 +87,25 @@ func names(expression string, aliases map[string]any, update bool) ([]string, er
 		return nil, err
 	}
 	var out []string
+	depth := 0     // of parentheses
+	first := false // behind a clause's name and its commas stands an attribute, whatever it is called
 	for i, w := range words {
 		upper := strings.ToUpper(w.text)
 		switch {
-		case w.kind != nameWord,
-			i+1 < len(words) && words[i+1].text == "(" && w.text[0] != '#' && !slices.Contains(conditionWords, upper), // a function
-			slices.Contains(conditionWords, upper),
-			update && slices.Contains(clauseWords, upper) && !operand(words, i):
+		case w.kind == signWord:
+			depth += map[string]int{"(": 1, ")": -1}[w.text]
+			first = update && w.text == "," && depth == 0
+			continue
+		case w.kind != nameWord:
+			first = false
+			continue
+		case first:
+			first = false
+		case i+1 < len(words) && words[i+1].text == "(" && w.text[0] != '#' && !slices.Contains(conditionWords, upper), // a function
+			slices.Contains(conditionWords, upper):
+			continue
+		case update && slices.Contains(clauseWords, upper) && !operand(words, i):
+			first = true
 			continue
 		}
 		out = append(out, resolve(w.text, aliases))

@@ -2,6 +2,7 @@ package storage
 
 import (
 	"context"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -94,11 +95,17 @@ func (x *dynamoCall) table(v any) (place, error) {
 		return place{}, invalidDynamo(badTable)
 	}
 	if m[1] != x.region() || m[2] != x.caller.key.Subject.Principal.Account {
-		// Only a table's own policy could open it to another account, and tables have none here.
-		return place{}, coral("AccessDeniedException", "User: "+x.caller.key.Subject.Principal.ARN+" is not authorized to perform: "+x.action()+" on resource: "+s+
-			" because no resource-based policy allows the "+x.action()+" action")
+		return place{}, x.foreign(s)
 	}
 	return place{name: m[3], arn: s, owner: m[2]}, nil
+}
+
+// foreign refuses what is another account's or in another region. Only a table's own policy could open it to
+// another account, and tables have none here.
+func (x *dynamoCall) foreign(arn string) error {
+	e := coral("AccessDeniedException", "User: "+x.caller.key.Subject.Principal.ARN+" is not authorized to perform: "+x.action()+" on resource: "+arn+
+		" because no resource-based policy allows the "+x.action()+" action")
+	return x.refused(x.r.Context(), e, arn, nil)
 }
 
 // arnParts are the region, account, table and further parts of an ARN, behind the whole; nil when it is none.
@@ -155,6 +162,9 @@ func onARN(member string) func(*dynamoCall) ([]need, error) {
 		if m == nil {
 			return nil, invalidDynamo("Invalid " + member)
 		}
+		if m[1] != x.region() { // what stands behind may look at the name alone
+			return nil, x.foreign(s)
+		}
 		return []need{{action: x.action(), resource: s, owner: m[2]}}, nil
 	}
 }
@@ -165,16 +175,15 @@ func onItem(x *dynamoCall) ([]need, error) {
 	if err != nil {
 		return nil, err
 	}
-	n, err := x.items(x.action(), p, x.operation, x.body)
-	return []need{n}, err
+	return x.items(x.action(), p, x.operation, x.body)
 }
 
-// items is the need of one part of a request, in the shape of the operation that it would be by itself.
-func (x *dynamoCall) items(action string, p place, shape string, part map[string]any) (need, error) {
+// items are the needs of one part of a request, in the shape of the operation that it would be by itself.
+func (x *dynamoCall) items(action string, p place, shape string, part map[string]any) ([]need, error) {
 	n := need{action: action, resource: p.arn, owner: p.owner, keys: policy.Context{}}
 	named, err := namesIn(shape, part)
 	if err != nil {
-		return n, err
+		return nil, err
 	}
 	n.keys.SetMany(attributes, named...)
 	switch shape {
@@ -183,7 +192,7 @@ func (x *dynamoCall) items(action string, p place, shape string, part map[string
 		if returned == "" {
 			returned = "NONE"
 		}
-		n.keys.Set("dynamodb:ReturnValues", returned)
+		n.keys.Set(returnValues, returned)
 	case "GetItem", "BatchGetItem", "Query", "Scan":
 		n.keys.Set("dynamodb:Select", selected(p, part))
 	}
@@ -193,10 +202,25 @@ func (x *dynamoCall) items(action string, p place, shape string, part map[string
 		}
 	}
 	if shape == "Scan" {
-		return n, nil // has no leading key (DynamoDB developer guide, "Using IAM policy conditions for fine-grained access control")
+		return []need{n}, nil // has no leading key (DynamoDB developer guide, "Using IAM policy conditions for fine-grained access control")
 	}
 	n.leading = func(ctx context.Context) ([]string, bool, error) { return x.leading(ctx, p, shape, part) }
-	return n, nil
+	if !tellsOld(part) {
+		return []need{n}, nil
+	}
+	old := n
+	old.keys = maps.Clone(n.keys)
+	old.keys.Set(returnValues, "ALL_OLD")
+	old.unseen = []string{attributes}
+	return []need{n, old}, nil
+}
+
+// tellsOld reports a write that gives the whole item back when its condition fails. AWS does not say which
+// condition key covers that. Here it needs the permission to return the old item as well, as ReturnValues
+// does, and a policy that asks for attributes refuses it: which ones the item has, the request does not show.
+func tellsOld(part map[string]any) bool {
+	v, given := part["ReturnValuesOnConditionCheckFailure"]
+	return given && v != nil && v != "" && v != "NONE"
 }
 
 // selected is what a read asks for, said or not.
@@ -253,7 +277,7 @@ func onBatch(x *dynamoCall) ([]need, error) {
 		if err != nil {
 			return nil, err
 		}
-		out = append(out, n)
+		out = append(out, n...)
 	}
 	x.body["RequestItems"] = plain
 	return out, nil
@@ -291,8 +315,10 @@ func onTransaction(x *dynamoCall) ([]need, error) {
 			if err != nil {
 				return nil, err
 			}
-			n.keys.Set("dynamodb:EnclosingOperation", x.operation)
-			out = append(out, n)
+			for _, one := range n {
+				one.keys.Set("dynamodb:EnclosingOperation", x.operation)
+			}
+			out = append(out, n...)
 		}
 	}
 	return out, nil

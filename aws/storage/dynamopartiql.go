@@ -29,6 +29,9 @@ func onStatements(x *dynamoCall) ([]need, error) {
 		if err != nil {
 			return nil, err
 		}
+		if tellsOld(mapOf(part)) {
+			n.unseen = append(n.unseen, returnValues)
+		}
 		if x.operation != "ExecuteStatement" {
 			n.keys.Set("dynamodb:EnclosingOperation", x.operation)
 		}
@@ -85,6 +88,9 @@ func (x *dynamoCall) statement(text string) (need, error) {
 		return need{}, invalidDynamo(textBadStatement + "unexpected " + words[at+1].text)
 	}
 	n := need{action: action, resource: p.arn, owner: p.owner, keys: policy.Context{}, unseen: []string{leadingKeys, attributes, "dynamodb:FullTableScan", "dynamodb:Select"}}
+	if behind(words, "RETURNING") >= 0 { // old or new values, all or some
+		n.unseen = append(n.unseen, returnValues)
+	}
 	if action == "dynamodb:PartiQLSelect" && behind(words, "WHERE") < 0 {
 		n.keys.Set("dynamodb:FullTableScan", "true")
 	}

@@ -40,13 +40,15 @@ type S3 struct {
 type s3Call struct {
 	s    *S3
 	w    http.ResponseWriter
-	r    *http.Request
+	sent *http.Request // as its signature has it
+	r    *http.Request // with the headers that were in its query
 	info *audit.Request
 	now  time.Time
 
 	target    target
 	operation operation
 	query     url.Values // as it goes on
+	source    source     // of a copy
 	caller    caller
 	hash      string // X-Amz-Content-Sha256, or what stands for it
 	bucket    gateway.Bucket
@@ -62,7 +64,7 @@ type s3Call struct {
 // ServeHTTP answers one request.
 func (s *S3) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	ctx := r.Context()
-	x := &s3Call{s: s, w: w, r: r, info: audit.RequestOf(ctx), now: s.Now()}
+	x := &s3Call{s: s, w: w, sent: r, r: r, info: audit.RequestOf(ctx), now: s.Now()}
 	x.patience = &patience{control: http.NewResponseController(w), wall: s.Wall}
 	x.info.Surface = "s3"
 	x.name(w.Header())
@@ -90,7 +92,16 @@ func (x *s3Call) serve(ctx context.Context) error {
 		return x.preflight(ctx)
 	}
 	if unread == nil {
+		x.r, unread = hoisted(x.sent, x.sent.URL.Query())
+	}
+	if unread == nil {
 		x.operation, x.query, unread = operationOf(x.r.Method, x.target, raw, x.r.Header.Get("X-Amz-Copy-Source") != "")
+	}
+	if unread == nil {
+		unread = x.checkIDs()
+	}
+	if unread == nil && x.operation.copies() {
+		x.source, unread = copySource(strings.Join(x.r.Header.Values("X-Amz-Copy-Source"), ","))
 	}
 	x.info.Operation = x.operation.name
 	if err := x.authenticate(ctx); err != nil {
@@ -139,9 +150,9 @@ func asksForACL(h http.Header) bool {
 
 // authenticate finds the caller. A request with no signature at all is anybody's.
 func (x *s3Call) authenticate(ctx context.Context) error {
-	r := x.r
+	r := x.sent
 	q := r.URL.Query()
-	presigned := q.Has("X-Amz-Algorithm") || q.Has("X-Amz-Signature") || q.Has("X-Amz-Credential")
+	presigned := presigned(q)
 	x.hash = r.Header.Get("X-Amz-Content-Sha256")
 	if presigned {
 		if v := q.Get("X-Amz-Content-Sha256"); v != "" {
@@ -161,7 +172,7 @@ func (x *s3Call) authenticate(ctx context.Context) error {
 	}
 	var err error
 	x.caller, err = examine(ctx, x.s.Access, r, nil, sigv4.Rules{
-		Service: "s3", Region: x.target.region, Skew: maxSkew, Path: sigv4.AsSent, PayloadHash: hash,
+		Service: "s3", Region: x.target.region, Skew: maxSkew, Path: sigv4.AsSent, PayloadHash: hash, MustExpire: true,
 	}, x.now, &x.s.keys)
 	if err != nil {
 		return err

@@ -20,9 +20,16 @@ func unescapeBoth(a, b string) (string, string, bool) {
 // maxDeletes is how many objects one DeleteObjects names (Amazon S3 API reference).
 const maxDeletes = 1000
 
-// maxEvidence bounds how many of its decisions, allowed and refused, one event keeps: a thousand would take
-// a megabyte, and the others are alike.
+// maxEvidence bounds of how many objects that may go, and of how many that may not, one event keeps the
+// whole decisions: those of a thousand would take megabytes. Of the others it keeps what became of them.
 const maxEvidence = 20
+
+// objectResult is what was decided about one of many objects.
+type objectResult struct {
+	Key     string `json:"key"`
+	Version string `json:"version,omitempty"`
+	Code    string `json:"code,omitempty"` // why it may not go
+}
 
 // deletion is DeleteObjects' body.
 type deletion struct {
@@ -61,20 +68,23 @@ func (x *s3Call) deleteObjects(ctx context.Context) error {
 	may := deletion{XMLName: xml.Name{Space: s3Namespace, Local: "Delete"}, Quiet: d.Quiet}
 	var refusals []deleteRefusal
 	var decisions []policy.Decision
+	results := make([]objectResult, 0, len(d.Object))
 	for _, o := range d.Object {
 		refusal, made, err := x.mayDelete(ctx, o, bypass)
 		if err != nil {
 			return err
 		}
+		result, alike := objectResult{Key: o.Key, Version: o.VersionId}, len(may.Object)
+		if refusal != nil {
+			result.Code, alike = refusal.Code, len(refusals)
+		}
+		results = append(results, result)
+		if alike < maxEvidence {
+			decisions = append(decisions, made...)
+		}
 		if refusal == nil {
 			may.Object = append(may.Object, o)
-			if len(decisions) < maxEvidence {
-				decisions = append(decisions, made...)
-			}
 			continue
-		}
-		if len(refusals) < maxEvidence {
-			decisions = append(decisions, made...)
 		}
 		refusals = append(refusals, deleteRefusal{Key: o.Key, VersionId: o.VersionId, Code: refusal.Code, Message: refusal.Message})
 	}
@@ -82,7 +92,7 @@ func (x *s3Call) deleteObjects(ctx context.Context) error {
 	if refusals != nil {
 		code = refusals[0].Code
 	}
-	if err := record(ctx, x.s.Audit, x.now, x.caller, x.target.arn(), code, decisions); err != nil {
+	if err := record(ctx, x.s.Audit, x.now, x.caller, x.target.arn(), code, decisions, results...); err != nil {
 		return err
 	}
 	if may.Object == nil {
@@ -109,6 +119,9 @@ func (x *s3Call) mayDelete(ctx context.Context, o deletedObject, bypass bool) (*
 	if err := x.holds(t); err != nil {
 		return errNotImplemented.saying("Objects are files here: there is none of this key."), nil, nil
 	}
+	if err := x.checkVersion(o.VersionId); err != nil {
+		return &errVersionID, nil, nil
+	}
 	actions := []string{"s3:DeleteObject"}
 	if o.VersionId != "" {
 		actions[0] = "s3:DeleteObjectVersion"
@@ -120,13 +133,13 @@ func (x *s3Call) mayDelete(ctx context.Context, o deletedObject, bypass bool) (*
 	var refusal *s3Error
 	for _, a := range actions {
 		d := demand{a, t, x.bucket}
-		decision, err := x.decide(ctx, d)
+		decision, no, err := x.decide(ctx, d)
 		if err != nil {
 			return nil, nil, err
 		}
 		decisions = append(decisions, decision)
-		if !decision.Allows() && refusal == nil {
-			refusal = x.denied(d, decision)
+		if refusal == nil {
+			refusal = no
 		}
 	}
 	return refusal, decisions, nil

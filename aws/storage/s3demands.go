@@ -51,12 +51,12 @@ func (x *s3Call) demands(ctx context.Context) ([]demand, error) {
 	case "DeleteObject", "PutObjectRetention":
 		add("s3:BypassGovernanceRetention", strings.EqualFold(h.Get("X-Amz-Bypass-Governance-Retention"), "true"))
 	}
-	if x.operation.name == "CopyObject" || x.operation.name == "UploadPartCopy" {
-		source, err := x.source(ctx)
+	if x.operation.copies() {
+		read, err := x.readsSource(ctx)
 		if err != nil {
 			return nil, err
 		}
-		out = append(out, source)
+		out = append(out, read)
 	}
 	return out, nil
 }
@@ -71,26 +71,26 @@ func grants(h http.Header) bool {
 	return false
 }
 
-// source is the permission to read what is copied.
-func (x *s3Call) source(ctx context.Context) (demand, error) {
-	from, version, err := copySource(strings.Join(x.r.Header.Values("X-Amz-Copy-Source"), ","))
-	if err != nil {
-		return demand{}, err
-	}
+// readsSource is the permission to read what is copied.
+func (x *s3Call) readsSource(ctx context.Context) (demand, error) {
+	from, bucket := x.source.target, x.bucket
 	if err := x.holds(from); err != nil {
 		return demand{}, err
 	}
-	bucket := x.bucket
 	if x.s.Gateway != nil {
+		var err error
 		if bucket, err = x.find(ctx, from.bucket); err != nil {
 			return demand{}, err
 		}
+	}
+	if err := x.checkVersion(x.source.version); err != nil {
+		return demand{}, err
 	}
 	if want := x.r.Header.Get("X-Amz-Source-Expected-Bucket-Owner"); want != "" && want != bucket.Owner {
 		return demand{}, x.refused(ctx, &errAccessDenied, from.arn(), nil)
 	}
 	d := demand{"s3:GetObject", from, bucket}
-	if version != "" {
+	if x.source.version != "" {
 		d.action = "s3:GetObjectVersion"
 	}
 	return d, nil
@@ -101,13 +101,13 @@ func (x *s3Call) permit(ctx context.Context, demands []demand) error {
 	var refusal *s3Error
 	var decisions []policy.Decision
 	for _, d := range demands {
-		decision, err := x.decide(ctx, d)
+		decision, no, err := x.decide(ctx, d)
 		if err != nil {
 			return err
 		}
 		decisions = append(decisions, decision)
-		if !decision.Allows() && refusal == nil {
-			refusal = x.denied(d, decision)
+		if refusal == nil {
+			refusal = no
 		}
 	}
 	resource := demands[0].target.arn()
@@ -125,8 +125,9 @@ func (x *s3Call) denied(d demand, decision policy.Decision) *s3Error {
 	return denied(decision, d.bucket.Owner == x.caller.subject().Principal.Account, arn)
 }
 
-// decide evaluates one demand with the caller's policies and the bucket's.
-func (x *s3Call) decide(ctx context.Context, d demand) (policy.Decision, error) {
+// decide evaluates one demand with the caller's policies and the bucket's. The refusal is nil when it is
+// allowed.
+func (x *s3Call) decide(ctx context.Context, d demand) (decision policy.Decision, refusal *s3Error, err error) {
 	ask := access.Ask{Subject: x.caller.subject(), Action: d.action, Resource: d.target.arn(), Owner: d.bucket.Owner, Context: policy.Context{}}
 	for name, v := range x.context {
 		ask.Context[name] = v
@@ -137,30 +138,49 @@ func (x *s3Call) decide(ctx context.Context, d demand) (policy.Decision, error) 
 	if len(d.bucket.Policy) > 0 {
 		doc, err := policy.Parse(string(d.bucket.Policy), policy.Resource)
 		if err != nil {
-			return policy.Decision{}, err
+			return decision, nil, err
 		}
 		ask.Policies = append(ask.Policies, policy.Source{Type: policy.ResourceBased, Name: "policy of bucket " + d.bucket.Name, Document: doc})
 	}
-	decision, err := x.s.Access.Decide(ctx, ask)
-	if err != nil || x.s.Gateway == nil || d.target.key == "" || !asks(decision, existingTag) {
-		return decision, err
+	if decision, err = x.s.Access.Decide(ctx, ask); err != nil {
+		return decision, nil, err
 	}
-	// Reading an object's tags costs, and few policies ask for them.
-	tags, err := x.s.Gateway.Tags(ctx, d.target.bucket, d.target.key)
-	if err != nil {
-		return decision, err
+	if d.target.key != "" && asks(decision, existingTag) {
+		if x.s.Gateway == nil {
+			return decision, x.blind(d, decision), nil
+		}
+		// Reading an object's tags costs, and few policies ask for them.
+		tags, err := x.s.Gateway.Tags(ctx, d.target.bucket, d.target.key)
+		if err != nil {
+			return decision, nil, err
+		}
+		for name, value := range tags {
+			ask.Context.Set(existingTag+name, value)
+		}
+		if decision, err = x.s.Access.Decide(ctx, ask); err != nil {
+			return decision, nil, err
+		}
 	}
-	for name, value := range tags {
-		ask.Context.Set(existingTag+name, value)
+	if !decision.Allows() {
+		refusal = x.denied(d, decision)
 	}
-	return x.s.Access.Decide(ctx, ask)
+	return decision, refusal, nil
+}
+
+// blind refuses what a policy decides by tags that are elsewhere: a Deny for some of them would not be seen.
+func (x *s3Call) blind(d demand, decision policy.Decision) *s3Error {
+	if !decision.Allows() {
+		return x.denied(d, decision)
+	}
+	decision.Because = "because the policy asks for " + strings.TrimSuffix(existingTag, "/") + ", which an endpoint elsewhere does not show"
+	return x.denied(d, decision)
 }
 
 const existingTag = "s3:ExistingObjectTag/"
 
 // headerKeys are the condition keys that are headers (Service Authorization Reference, Amazon S3).
 var headerKeys = []string{
-	"x-amz-acl", "x-amz-content-sha256", "x-amz-copy-source", "x-amz-grant-full-control", "x-amz-grant-read", "x-amz-grant-read-acp",
+	"x-amz-acl", "x-amz-grant-full-control", "x-amz-grant-read", "x-amz-grant-read-acp",
 	"x-amz-grant-write", "x-amz-grant-write-acp", "x-amz-metadata-directive", "x-amz-object-ownership", "x-amz-server-side-encryption",
 	"x-amz-server-side-encryption-aws-kms-key-id", "x-amz-server-side-encryption-customer-algorithm", "x-amz-storage-class",
 	"x-amz-website-redirect-location", "if-match", "if-none-match",
@@ -190,6 +210,12 @@ func (x *s3Call) conditions() policy.Context {
 		if v := r.Header.Values(name); v != nil {
 			k.Set("s3:"+name, op.Clipped(strings.Join(v, ",")))
 		}
+	}
+	if x.hash != "" {
+		k.Set("s3:x-amz-content-sha256", op.Clipped(x.hash))
+	}
+	if x.operation.copies() {
+		k.Set("s3:x-amz-copy-source", op.Clipped(x.source.plain()))
 	}
 	for name, header := range map[string]string{
 		"s3:object-lock-mode": "X-Amz-Object-Lock-Mode", "s3:object-lock-legal-hold": "X-Amz-Object-Lock-Legal-Hold",

@@ -43,6 +43,8 @@ var (
 	errBadURI           = s3Error{Code: "InvalidURI", Message: "Couldn't parse the specified URI.", Status: http.StatusBadRequest}
 	errBucketName       = s3Error{Code: "InvalidBucketName", Message: "The specified bucket is not valid.", Status: http.StatusBadRequest}
 	errNoSuchBucket     = s3Error{Code: "NoSuchBucket", Message: "The specified bucket does not exist", Status: http.StatusNotFound}
+	errNoSuchUpload     = s3Error{Code: "NoSuchUpload", Message: "The specified upload does not exist. The upload ID may be invalid, or the upload may have been aborted or completed.", Status: http.StatusNotFound}
+	errVersionID        = s3Error{Code: "InvalidArgument", Message: "Invalid version id specified", Status: http.StatusBadRequest}
 	errNoBucketPolicy   = s3Error{Code: "NoSuchBucketPolicy", Message: "The bucket policy does not exist", Status: http.StatusNotFound}
 	errMethod           = s3Error{Code: "MethodNotAllowed", Message: "The specified method is not allowed against this resource.", Status: http.StatusMethodNotAllowed}
 	errNotImplemented   = s3Error{Code: "NotImplemented", Message: "A header you provided implies functionality that is not implemented.", Status: http.StatusNotImplemented}
@@ -83,7 +85,14 @@ func authenticationError(c caller, now time.Time) *s3Error {
 	if e.Presigned {
 		malformed = errMalformedQuery
 	}
-	switch p := c.problem; p.Kind {
+	p := c.problem
+	switch {
+	case e.Presigned && p.Check == "query parameters":
+		return malformed.saying("Query-string authentication version 4 requires the X-Amz-Algorithm, X-Amz-Credential, X-Amz-Signature, X-Amz-Date, X-Amz-SignedHeaders, and X-Amz-Expires parameters.")
+	case e.Presigned && p.Check == "credential":
+		return malformed.saying(`Error parsing the X-Amz-Credential parameter; the Credential is mal-formed; expecting "<YOUR-AKID>/YYYYMMDD/REGION/SERVICE/aws4_request".`)
+	}
+	switch p.Kind {
 	case sigv4.Missing:
 		return &errMechanism
 	case sigv4.Ambiguous:

@@ -48,7 +48,10 @@ func (x *s3Call) send(ctx context.Context) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	h := onward(x.r.Header, strings.HasSuffix(x.operation.name, "Copy") || x.operation.name == "CopyObject")
+	h := onward(x.r.Header, x.operation.copies())
+	if x.operation.copies() {
+		h.Set("X-Amz-Copy-Source", x.source.header())
+	}
 	p := payload{}
 	if x.document == nil {
 		if p, err = x.payload(h); err != nil {
@@ -174,14 +177,14 @@ func (x *s3Call) answerError(ctx context.Context, a *http.Response) error {
 // mayKnow decides whether the caller may learn that there is no such object.
 func (x *s3Call) mayKnow(ctx context.Context) error {
 	d := demand{"s3:ListBucket", target{bucket: x.target.bucket}, x.bucket}
-	decision, err := x.decide(ctx, d)
-	if err != nil || decision.Allows() {
+	decision, refusal, err := x.decide(ctx, d)
+	if err != nil || refusal == nil {
 		return err
 	}
 	for _, name := range []string{"Content-Length", "Etag", "Last-Modified"} {
 		x.w.Header().Del(name)
 	}
-	return x.refused(ctx, x.denied(d, decision), d.target.arn(), []policy.Decision{decision})
+	return x.refused(ctx, refusal, d.target.arn(), []policy.Decision{decision})
 }
 
 // preflight lets a browser ask what a bucket's CORS rules permit: nobody signs that, and it shows nothing

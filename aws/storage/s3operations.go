@@ -3,9 +3,12 @@ package storage
 import (
 	"net/http"
 	"net/url"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/treatyfed/treaty/aws/op"
 )
 
 func itoa(n int) string { return strconv.Itoa(n) }
@@ -17,6 +20,9 @@ type operation struct {
 	action    string
 	versioned string // action with a versionId
 }
+
+// copies reports the operations that read another object.
+func (o operation) copies() bool { return o.name == "CopyObject" || o.name == "UploadPartCopy" }
 
 // operations of the service, by method.
 var serviceOperations = map[string][]operation{
@@ -177,6 +183,34 @@ func operationOf(method string, t target, raw string, copying bool) (operation, 
 		o.action = o.versioned
 	}
 	return o, clean, nil
+}
+
+// opaqueID is the form of ids that S3 makes for uploads and versions, and that other servers make. What
+// stands behind may use one as the name of a file: nothing of it may be a path.
+var opaqueID = regexp.MustCompile(`^[A-Za-z0-9._~+=-]+$`)
+
+// maxID bounds an id, in bytes (S3 user guide, "How S3 Versioning works": "no more than 1,024 bytes").
+const maxID = 1024
+
+func opaque(id string) bool {
+	return len(id) <= maxID && id != "." && id != ".." && opaqueID.MatchString(id)
+}
+
+// checkIDs refuses ids of uploads and versions that can be none.
+func (x *s3Call) checkIDs() error {
+	if id := x.query.Get("uploadId"); x.query.Has("uploadId") && (!opaque(id) || x.s.Gateway != nil && !x.s.Gateway.HoldsUpload(id)) {
+		return errNoSuchUpload.with("UploadId", op.Clipped(id))
+	}
+	return x.checkVersion(x.query.Get("versionId"))
+}
+
+// checkVersion refuses versions that can be none. The gateway's buckets have one of each object, "null": it
+// would delete that for any other.
+func (x *s3Call) checkVersion(id string) error {
+	if id == "" || id == "null" || x.s.Gateway == nil && opaque(id) {
+		return nil
+	}
+	return errVersionID.with("ArgumentName", "versionId").with("ArgumentValue", op.Clipped(id))
 }
 
 // notOffered says why there is no such operation.

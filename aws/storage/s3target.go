@@ -5,6 +5,8 @@ import (
 	"net/url"
 	"regexp"
 	"strings"
+
+	"github.com/treatyfed/treaty/aws/op"
 )
 
 // target is what a request's host and path name: nothing (the service), a bucket, or an object.
@@ -100,26 +102,47 @@ func (t target) arn() string {
 	return "arn:aws:s3:::" + t.bucket + "/" + t.key
 }
 
+// source is what is copied.
+type source struct {
+	target
+	version string
+}
+
+// header is X-Amz-Copy-Source for it: what goes on is what was decided about.
+func (f source) header() string { return f.query(f.bucket + "/" + escapeKey(f.key)) }
+
+// plain is the value of the condition key, which policies write without escapes.
+func (f source) plain() string { return f.query(f.bucket + "/" + f.key) }
+
+func (f source) query(path string) string {
+	if f.version == "" {
+		return path
+	}
+	return path + "?versionId=" + f.version
+}
+
 // copySource reads X-Amz-Copy-Source: [/]BUCKET/KEY[?versionId=ID], percent-encoded. An access point's ARN
 // is nothing that we have.
-func copySource(h string) (t target, version string, err error) {
-	path, query, _ := strings.Cut(h, "?")
-	if name, v, _ := strings.Cut(query, "="); query != "" {
-		if name != "versionId" {
-			return t, "", errInvalidArgument.saying("Copy Source must mention the source bucket and key: sourcebucket/sourcekey")
-		}
-		version = v
+func copySource(h string) (f source, err error) {
+	path, query, found := strings.Cut(h, "?")
+	name, version, _ := strings.Cut(query, "=")
+	if found && name != "versionId" || found && version == "" {
+		return f, errInvalidArgument.saying("Copy Source must mention the source bucket and key: sourcebucket/sourcekey")
 	}
 	plain, err := url.QueryUnescape(path) // as S3 does: "+" is a space here
 	if err != nil {
-		return t, "", errInvalidArgument.saying("Copy Source is not URL-encoded")
+		return f, errInvalidArgument.saying("Copy Source is not URL-encoded")
+	}
+	if f.version, err = url.QueryUnescape(version); err != nil || version != "" && !opaque(f.version) {
+		return f, errVersionID.with("ArgumentName", "versionId").with("ArgumentValue", op.Clipped(version))
 	}
 	bucket, key, _ := strings.Cut(strings.TrimPrefix(plain, "/"), "/")
 	if !s3Bucket.MatchString(bucket) || key == "" || strings.Contains(key, "?versionId=") {
-		return t, "", errInvalidArgument.saying("Copy Source must mention the source bucket and key: sourcebucket/sourcekey")
+		return f, errInvalidArgument.saying("Copy Source must mention the source bucket and key: sourcebucket/sourcekey")
 	}
 	if len(key) > maxKey {
-		return t, "", &errKeyTooLong
+		return f, &errKeyTooLong
 	}
-	return target{bucket: bucket, key: key}, version, nil
+	f.target = target{bucket: bucket, key: key}
+	return f, nil
 }

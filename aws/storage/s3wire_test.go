@@ -284,15 +284,21 @@ func (e *elsewhere) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+// elsewhere puts the gate before an endpoint.
+func (w *world) elsewhere(t *testing.T, back *elsewhere) {
+	t.Helper()
+	u, err := url.Parse(back.server.URL + "/prefix/")
+	must(t, err)
+	w.s3 = &S3{Endpoint: &Endpoint{URL: u, Region: "local-1", AccessKeyID: backendKey, SecretAccessKey: backendSecret, Account: account, Wall: time.Now}, Access: w.access, Audit: w, Region: "us-east-1", Now: w.now, Wall: time.Now}
+}
+
 func TestAnEndpointElsewhereIsCalledWithItsOwnKey(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	back := &elsewhere{t: t}
 	back.server = httptest.NewServer(back)
 	t.Cleanup(back.server.Close)
-	u, err := url.Parse(back.server.URL + "/prefix/")
-	must(t, err)
-	w.s3 = &S3{Endpoint: &Endpoint{URL: u, Region: "local-1", AccessKeyID: backendKey, SecretAccessKey: backendSecret, Account: account, Wall: time.Now}, Access: w.access, Audit: w, Region: "us-east-1", Now: w.now, Wall: time.Now}
+	w.elsewhere(t, back)
 	s, token := w.session(nil, `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:*","Resource":["arn:aws:s3:::data","arn:aws:s3:::data/*"]},{"Effect":"Deny","Action":"s3:GetObject","Resource":"arn:aws:s3:::data/secret*"}]}`)
 	c, ctx := w.client(s.KeyID, s.Secret.Reveal(), token), context.Background()
 	must(t, put(t, c, "data", "dir/a b", []byte("body")))
@@ -308,7 +314,7 @@ func TestAnEndpointElsewhereIsCalledWithItsOwnKey(t *testing.T) {
 	if _, err := get(t, w.client(otherKey, "secret of "+otherKey, ""), "data", "dir/a b"); code(err) != "AccessDenied" {
 		t.Errorf("another account: %v", err)
 	}
-	_, err = c.DeleteObjects(ctx, &s3.DeleteObjectsInput{Bucket: aws.String("data"), Delete: &types.Delete{Objects: []types.ObjectIdentifier{{Key: aws.String("k")}}}})
+	_, err := c.DeleteObjects(ctx, &s3.DeleteObjectsInput{Bucket: aws.String("data"), Delete: &types.Delete{Objects: []types.ObjectIdentifier{{Key: aws.String("k")}}}})
 	must(t, err)
 	if got := w.chunked(t, "signed", []byte("chunks"), false, nil); got.status != 200 {
 		t.Errorf("signed chunks: %+v", got)
@@ -397,6 +403,10 @@ func FuzzTarget(f *testing.F) {
 				t.Errorf("%s %s?%s is nothing", method, path, query)
 			}
 		}
-		_, _, _ = copySource(path)
+		if from, err := copySource(path); err == nil {
+			if again, err := copySource(from.header()); err != nil || again != from {
+				t.Errorf("%+v goes on as %s, which is %+v, %v", from, from.header(), again, err)
+			}
+		}
 	})
 }

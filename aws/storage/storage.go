@@ -77,9 +77,12 @@ func examine(ctx context.Context, a Authority, r *http.Request, body []byte, rul
 }
 
 // record keeps the event of a decision; without it a request goes no further.
-func record(ctx context.Context, to audit.Recorder, now time.Time, c caller, resource, code string, decisions []policy.Decision) error {
+func record(ctx context.Context, to audit.Recorder, now time.Time, c caller, resource, code string, decisions []policy.Decision, objects ...objectResult) error {
 	info := audit.RequestOf(ctx)
-	proof, err := json.Marshal(op.Evidence{Authentication: c.proof, Authorisation: decisions})
+	proof, err := json.Marshal(struct {
+		op.Evidence
+		Objects []objectResult `json:"objects,omitempty"`
+	}{op.Evidence{Authentication: c.proof, Authorisation: decisions}, objects})
 	if err != nil {
 		return fault.Wrap(fault.Internal, "record "+info.Operation, err)
 	}

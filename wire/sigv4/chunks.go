@@ -187,7 +187,7 @@ func (c *Chunks) verify(algorithm, rest string) error {
 	m.Write([]byte(algorithm + "\n" + c.e.Time.Format(stampForm) + "\n" + c.e.Credential.Scope() + "\n" + c.previous + "\n" + rest))
 	want := hex.EncodeToString(m.Sum(nil))
 	if !hmac.Equal([]byte(want), []byte(c.claimed)) {
-		return &Problem{Mismatched, textMismatch}
+		return &Problem{Kind: Mismatched, Message: textMismatch}
 	}
 	c.previous = want
 	return nil
@@ -210,7 +210,7 @@ func (c *Chunks) line() (string, error) {
 }
 
 // framing is a body that is not framed as its header says.
-func framing(what string) error { return &Problem{Incomplete, "aws-chunked: " + what} }
+func framing(what string) error { return &Problem{Kind: Incomplete, Message: "aws-chunked: " + what} }
 
 // broken makes an end in the middle what it is.
 func broken(err error) error {

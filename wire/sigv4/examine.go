@@ -25,7 +25,7 @@ func Examine(r *http.Request, body []byte, rules Rules, now time.Time) *Examinat
 	e := &Examination{}
 	_, raw := target(r)
 	query := parseQuery(raw)
-	if !e.parse(r, query) {
+	if !e.parse(r, query, rules) {
 		return e
 	}
 	e.checkTime(rules, now)
@@ -112,7 +112,7 @@ func (e *Examination) checkScope(rules Rules) {
 			c.Day+"' != '"+day+"', from '"+e.Time.Format(stampForm)+"'.")
 	}
 	if wrong != nil {
-		e.problems = append(e.problems, &Problem{Misscoped, strings.Join(wrong, " ")})
+		e.problems = append(e.problems, &Problem{Kind: Misscoped, Message: strings.Join(wrong, " ")})
 	}
 }
 

@@ -27,7 +27,7 @@ const (
 )
 
 // parse fills the examination from the request and reports whether there is a signature to go on with.
-func (e *Examination) parse(r *http.Request, query []parameter) bool {
+func (e *Examination) parse(r *http.Request, query []parameter, rules Rules) bool {
 	headers := r.Header.Values("Authorization")
 	inHeader := len(headers) > 0 && strings.HasPrefix(strings.TrimSpace(headers[0]), "AWS4-")
 	inQuery := find(query, "X-Amz-Algorithm") != "" || find(query, "X-Amz-Signature") != "" || find(query, "X-Amz-Credential") != ""
@@ -52,7 +52,7 @@ func (e *Examination) parse(r *http.Request, query []parameter) bool {
 	c.Note = "presigned"
 	e.Accept(c)
 	e.Presigned = true
-	return e.parseQuery(r, query)
+	return e.parseQuery(r, query, rules)
 }
 
 // parseHeader reads "ALGORITHM Credential=…, SignedHeaders=…, Signature=…"; the parts may be separated by
@@ -103,9 +103,12 @@ func (e *Examination) parseHeader(r *http.Request, header string) bool {
 }
 
 // parseQuery reads the X-Amz-… parameters.
-func (e *Examination) parseQuery(r *http.Request, query []parameter) bool {
+func (e *Examination) parseQuery(r *http.Request, query []parameter, rules Rules) bool {
 	var lacking, names []string
 	want := []string{"X-Amz-Algorithm", "X-Amz-Credential", "X-Amz-Signature", "X-Amz-SignedHeaders", "X-Amz-Date"}
+	if rules.MustExpire {
+		want = append(want, "X-Amz-Expires")
+	}
 	for _, name := range want {
 		if find(query, name) == "" {
 			lacking = append(lacking, "AWS query-string parameters must include '"+name+"'.")

@@ -155,6 +155,13 @@ func TestPresignedRequestsLiveAsLongAsTheirServiceLets(t *testing.T) {
 
 func TestPresignedRequestsThatLackSomething(t *testing.T) {
 	t.Parallel()
+	const all = "X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=AKIDEXAMPLE%2F20150830%2Fus-east-1%2Fs3%2Faws4_request&X-Amz-Date=20150830T123600Z&X-Amz-SignedHeaders=host&X-Amz-Signature=00"
+	for must, kept := range map[bool]bool{false: true, true: false} {
+		p := Examine(request(t, "GET", "/?"+all, "Host: s3.amazonaws.com"), nil, Rules{Service: "s3", Skew: time.Minute, MustExpire: must}, at).Err()
+		if kept != (p == nil) || p != nil && (p.Kind != Incomplete || p.Check != "query parameters" || p.Message != "AWS query-string parameters must include 'X-Amz-Expires'. Re-examine the query-string parameters.") {
+			t.Errorf("an expiry must be there %v: %v", must, p)
+		}
+	}
 	for query, want := range map[string]string{
 		"X-Amz-Algorithm=AWS4-HMAC-SHA256": "AWS query-string parameters must include 'X-Amz-Credential'. AWS query-string parameters must include 'X-Amz-Signature'. AWS query-string parameters must include 'X-Amz-SignedHeaders'. AWS query-string parameters must include 'X-Amz-Date'. Re-examine the query-string parameters.",
 		"X-Amz-Signature=00":               "AWS query-string parameters must include 'X-Amz-Algorithm'. AWS query-string parameters must include 'X-Amz-Credential'. AWS query-string parameters must include 'X-Amz-SignedHeaders'. AWS query-string parameters must include 'X-Amz-Date'. Re-examine the query-string parameters.",

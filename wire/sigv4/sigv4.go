@@ -50,6 +50,7 @@ const (
 type Problem struct {
 	Kind    Kind
 	Message string
+	Check   string // the name of the check that failed, where there is one
 }
 
 func (p *Problem) Error() string { return p.Message }
@@ -69,6 +70,8 @@ type Rules struct {
 	Skew    time.Duration // how far the signature's date may be from now
 	// FixedWindow makes a presigned request good for Skew whatever its X-Amz-Expires.
 	FixedWindow bool
+	// MustExpire refuses a presigned request that does not say how long it is good for.
+	MustExpire bool
 	// Path says how the path is canonicalised.
 	Path PathRule
 	// PayloadHash replaces the hash of the body, when a service allows that ("UNSIGNED-PAYLOAD").
@@ -129,7 +132,7 @@ func (e *Examination) Err() *Problem {
 func (e *Examination) Refuse(k Kind, message string, c Check) {
 	c.OK = false
 	e.Checks = append(e.Checks, c)
-	e.problems = append(e.problems, &Problem{k, message})
+	e.problems = append(e.problems, &Problem{k, message, c.Name})
 }
 
 // Accept adds a check that the caller made itself and that passed.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"regexp"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -87,6 +88,13 @@ func (g *Gateway) Tags(ctx context.Context, bucket, key string) (map[string]stri
 	return tags, fault.Wrap(fault.Unavailable, "tags of an object in "+bucket, err)
 }
 
+// uploadID is the one form that the backend gives to the ids of uploads: a UUID in small letters.
+var uploadID = regexp.MustCompile(`^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$`)
+
+// HoldsUpload reports whether an id can be an upload's. The backend takes ids for the names of folders, which
+// it writes into and removes: what is none never reaches it (see rooted.upload).
+func (*Gateway) HoldsUpload(id string) bool { return uploadID.MatchString(id) }
+
 // Holds says why an object of this key cannot be kept, "" when it can. Objects are files here, so the
 // segments of a key must be names that a folder can hold: what the file system would take for another
 // key is refused, or a policy for the one would be got around with the other.
@@ -95,7 +103,7 @@ func (*Gateway) Holds(key string) string {
 		return "keys of other than UTF-8, or with a NUL"
 	}
 	segments := strings.Split(strings.TrimSuffix(key, "/"), "/")
-	if segments[0] == posix.MetaTmpDir {
+	if strings.EqualFold(segments[0], posix.MetaTmpDir) { // some file systems do not tell small letters from large
 		return "keys that begin with " + posix.MetaTmpDir + "/"
 	}
 	for _, s := range segments {

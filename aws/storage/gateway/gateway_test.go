@@ -226,6 +226,72 @@ func multipart(t *testing.T, c *s3.Client, b *string) {
 	}
 }
 
+// The backend would follow an upload's id wherever it leads: see its Abort, which removes the folder.
+func TestAnUploadsIDLeadsNowhere(t *testing.T) {
+	t.Parallel()
+	ctx, g := t.Context(), begin(t, t.TempDir())
+	c, b, key := of(t, g, account), aws.String("data"), aws.String("up")
+	for id, name := range map[string]string{account: "data", other: "victim"} {
+		if _, err := of(t, g, id).CreateBucket(ctx, &s3.CreateBucketInput{Bucket: &name}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	put(t, of(t, g, other), "victim", "k", "theirs")
+	put(t, c, "data", "k", "mine")
+	canary := filepath.Join(g.Folder, "canary")
+	if err := os.Mkdir(canary, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	up, err := c.CreateMultipartUpload(ctx, &s3.CreateMultipartUploadInput{Bucket: b, Key: key})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, id := range []string{"../../../../victim", "../../../../../canary", "..", ".", *up.UploadId + "/..", strings.ToUpper(*up.UploadId), "x"} {
+		for name, call := range map[string]func() error{
+			"upload": func() error {
+				_, err := c.UploadPart(ctx, &s3.UploadPartInput{Bucket: b, Key: key, UploadId: &id, PartNumber: aws.Int32(1), Body: strings.NewReader("evil")})
+				return err
+			},
+			"copy": func() error {
+				_, err := c.UploadPartCopy(ctx, &s3.UploadPartCopyInput{Bucket: b, Key: key, UploadId: &id, PartNumber: aws.Int32(1), CopySource: aws.String("data/k")})
+				return err
+			},
+			"list": func() error {
+				_, err := c.ListParts(ctx, &s3.ListPartsInput{Bucket: b, Key: key, UploadId: &id})
+				return err
+			},
+			"complete": func() error {
+				part := types.CompletedPart{PartNumber: aws.Int32(1), ETag: aws.String(`"d41d8cd98f00b204e9800998ecf8427e"`)}
+				_, err := c.CompleteMultipartUpload(ctx, &s3.CompleteMultipartUploadInput{Bucket: b, Key: key, UploadId: &id, MultipartUpload: &types.CompletedMultipartUpload{Parts: []types.CompletedPart{part}}})
+				return err
+			},
+			"abort": func() error {
+				_, err := c.AbortMultipartUpload(ctx, &s3.AbortMultipartUploadInput{Bucket: b, Key: key, UploadId: &id})
+				return err
+			},
+		} {
+			if err := call(); code(err) != "NoSuchUpload" {
+				t.Errorf("%s %q: %v", name, id, err)
+			}
+		}
+	}
+	theirs, err := os.ReadDir(filepath.Join(g.Folder, "buckets", "victim"))
+	if err != nil || len(theirs) == 0 || get(t, of(t, g, other), "victim", "k") != "theirs" {
+		t.Errorf("the other bucket has %v, %v", theirs, err)
+	}
+	for _, e := range theirs {
+		if e.Name() != "k" && e.Name() != ".sgwtmp" {
+			t.Errorf("the other bucket has %s", e.Name())
+		}
+	}
+	if _, err := os.Stat(canary); err != nil {
+		t.Error(err)
+	}
+	if _, err := c.AbortMultipartUpload(ctx, &s3.AbortMultipartUploadInput{Bucket: b, Key: key, UploadId: up.UploadId}); err != nil {
+		t.Errorf("the upload itself: %v", err)
+	}
+}
+
 func TestAccountsHaveTheBucketsThatTheyMade(t *testing.T) {
 	t.Parallel()
 	ctx, g := t.Context(), begin(t, t.TempDir())
@@ -282,7 +348,7 @@ func TestKeysThatNoFileCanHaveAreNamed(t *testing.T) {
 	for key, held := range map[string]bool{
 		"a": true, "a/b": true, "folder/": true, "...": true, "a/.b": true, "sgwtmp/x": true, "é": true,
 		"a//b": false, "/a": false, "//": false, "../a": false, "a/../b": false, "a/.": false, ".": false, "..": false,
-		".sgwtmp/multipart/x": false, ".sgwtmp": false, "a\x00b": false, "\xff": false,
+		".sgwtmp/multipart/x": false, ".SgwTmp/x": false, ".sgwtmp": false, "a\x00b": false, "\xff": false,
 	} {
 		if why := g.Holds(key); (why == "") != held {
 			t.Errorf("%q: %q", key, why)

@@ -5,11 +5,16 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
+	"github.com/versity/versitygw/backend"
 	"github.com/versity/versitygw/s3err"
 	"github.com/versity/versitygw/s3response"
 )
 
 // Objects, each called by its bucket's absolute name.
+
+// onlyVersion is what the one version of an object is called where versions were never on (S3 user guide,
+// "Deleting object versions from a versioning-enabled bucket").
+const onlyVersion = "null"
 
 func (r *rooted) PutObject(ctx context.Context, in s3response.PutObjectInput) (s3response.PutObjectOutput, error) {
 	in.Bucket, in.Body = r.at(in.Bucket), entire(in.Body, in.ContentLength)
@@ -72,7 +77,11 @@ func (r *rooted) ListObjectVersions(ctx context.Context, in *s3.ListObjectVersio
 	return out, r.told(err)
 }
 
+// DeleteObject deletes the one version that there is. For any other the backend would delete that.
 func (r *rooted) DeleteObject(ctx context.Context, in *s3.DeleteObjectInput) (*s3.DeleteObjectOutput, error) {
+	if version := backend.GetStringFromPtr(in.VersionId); version != "" && version != onlyVersion {
+		return nil, s3err.GetInvalidArgumentErr(s3err.InvalidArgVersionId, version)
+	}
 	v := *in
 	v.Bucket = r.at(in.Bucket)
 	out, err := r.disk.DeleteObject(ctx, &v)
@@ -80,6 +89,11 @@ func (r *rooted) DeleteObject(ctx context.Context, in *s3.DeleteObjectInput) (*s
 }
 
 func (r *rooted) DeleteObjects(ctx context.Context, in *s3.DeleteObjectsInput) (s3response.DeleteResult, error) {
+	for _, o := range in.Delete.Objects {
+		if version := backend.GetStringFromPtr(o.VersionId); version != "" && version != onlyVersion {
+			return s3response.DeleteResult{}, s3err.GetInvalidArgumentErr(s3err.InvalidArgVersionId, version)
+		}
+	}
 	v := *in
 	v.Bucket = r.at(in.Bucket)
 	out, err := r.disk.DeleteObjects(ctx, &v)
@@ -87,37 +101,66 @@ func (r *rooted) DeleteObjects(ctx context.Context, in *s3.DeleteObjectsInput) (
 }
 
 func (r *rooted) GetObjectTagging(ctx context.Context, bucket, object, version string) (map[string]string, error) {
+	if err := r.exact(bucket, object); err != nil {
+		return nil, err
+	}
 	out, err := r.disk.GetObjectTagging(ctx, r.path(bucket), object, version)
 	return out, r.told(err)
 }
 
 func (r *rooted) PutObjectTagging(ctx context.Context, bucket, object, version string, tags map[string]string) error {
+	if err := r.exact(bucket, object); err != nil {
+		return err
+	}
 	return r.told(r.disk.PutObjectTagging(ctx, r.path(bucket), object, version, tags))
 }
 
 func (r *rooted) DeleteObjectTagging(ctx context.Context, bucket, object, version string) error {
+	if err := r.exact(bucket, object); err != nil {
+		return err
+	}
 	return r.told(r.disk.DeleteObjectTagging(ctx, r.path(bucket), object, version))
 }
 
 func (r *rooted) PutObjectRetention(ctx context.Context, bucket, object, version string, v []byte) error {
+	if err := r.exact(bucket, object); err != nil {
+		return err
+	}
 	return r.told(r.disk.PutObjectRetention(ctx, r.path(bucket), object, version, v))
 }
 
 func (r *rooted) GetObjectRetention(ctx context.Context, bucket, object, version string) ([]byte, error) {
+	if err := r.exact(bucket, object); err != nil {
+		return nil, err
+	}
 	out, err := r.disk.GetObjectRetention(ctx, r.path(bucket), object, version)
 	return out, r.told(err)
 }
 
 func (r *rooted) PutObjectLegalHold(ctx context.Context, bucket, object, version string, on bool) error {
+	if err := r.exact(bucket, object); err != nil {
+		return err
+	}
 	return r.told(r.disk.PutObjectLegalHold(ctx, r.path(bucket), object, version, on))
 }
 
 func (r *rooted) GetObjectLegalHold(ctx context.Context, bucket, object, version string) (*bool, error) {
+	if err := r.exact(bucket, object); err != nil {
+		return nil, err
+	}
 	out, err := r.disk.GetObjectLegalHold(ctx, r.path(bucket), object, version)
 	return out, r.told(err)
 }
 
 // Multipart uploads.
+
+// upload refuses ids that the backend has not made.
+func (r *rooted) upload(id *string) error {
+	if id == nil || !uploadID.MatchString(*id) {
+		return s3err.GetNoSuchUploadErr(backend.GetStringFromPtr(id))
+	}
+	return nil
+}
 
 func (r *rooted) CreateMultipartUpload(ctx context.Context, in s3response.CreateMultipartUploadInput) (s3response.InitiateMultipartUploadResult, error) {
 	in.Bucket = r.at(in.Bucket)
@@ -127,6 +170,9 @@ func (r *rooted) CreateMultipartUpload(ctx context.Context, in s3response.Create
 }
 
 func (r *rooted) CompleteMultipartUpload(ctx context.Context, in *s3.CompleteMultipartUploadInput) (s3response.CompleteMultipartUploadResult, string, error) {
+	if err := r.upload(in.UploadId); err != nil {
+		return s3response.CompleteMultipartUploadResult{}, "", err
+	}
 	v := *in
 	v.Bucket = r.at(in.Bucket)
 	out, version, err := r.disk.CompleteMultipartUpload(ctx, &v)
@@ -135,6 +181,9 @@ func (r *rooted) CompleteMultipartUpload(ctx context.Context, in *s3.CompleteMul
 }
 
 func (r *rooted) AbortMultipartUpload(ctx context.Context, in *s3.AbortMultipartUploadInput) error {
+	if err := r.upload(in.UploadId); err != nil {
+		return err
+	}
 	v := *in
 	v.Bucket = r.at(in.Bucket)
 	return r.told(r.disk.AbortMultipartUpload(ctx, &v))
@@ -149,6 +198,9 @@ func (r *rooted) ListMultipartUploads(ctx context.Context, in *s3.ListMultipartU
 }
 
 func (r *rooted) ListParts(ctx context.Context, in *s3.ListPartsInput) (s3response.ListPartsResult, error) {
+	if err := r.upload(in.UploadId); err != nil {
+		return s3response.ListPartsResult{}, err
+	}
 	v := *in
 	v.Bucket = r.at(in.Bucket)
 	out, err := r.disk.ListParts(ctx, &v)
@@ -157,6 +209,9 @@ func (r *rooted) ListParts(ctx context.Context, in *s3.ListPartsInput) (s3respon
 }
 
 func (r *rooted) UploadPart(ctx context.Context, in *s3.UploadPartInput) (*s3.UploadPartOutput, error) {
+	if err := r.upload(in.UploadId); err != nil {
+		return nil, err
+	}
 	v := *in
 	v.Bucket, v.Body = r.at(in.Bucket), entire(in.Body, in.ContentLength)
 	out, err := r.disk.UploadPart(ctx, &v)
@@ -164,6 +219,9 @@ func (r *rooted) UploadPart(ctx context.Context, in *s3.UploadPartInput) (*s3.Up
 }
 
 func (r *rooted) UploadPartCopy(ctx context.Context, in *s3.UploadPartCopyInput) (s3response.CopyPartResult, error) {
+	if err := r.upload(in.UploadId); err != nil {
+		return s3response.CopyPartResult{}, err
+	}
 	source, err := r.source(in.CopySource)
 	if err != nil {
 		return s3response.CopyPartResult{}, err

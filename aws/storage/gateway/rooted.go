@@ -73,8 +73,11 @@ func (r *rooted) source(copySource *string) (*string, error) {
 	if copySource == nil {
 		return nil, s3err.GetAPIError(s3err.ErrInvalidRequest)
 	}
-	bucket, key, _, err := backend.ParseCopySource(*copySource)
+	bucket, key, version, err := backend.ParseCopySource(*copySource)
 	if err != nil {
+		return nil, err
+	}
+	if err := r.exact(bucket, key); err != nil {
 		return nil, err
 	}
 	dir, err := os.Getwd()
@@ -82,7 +85,21 @@ func (r *rooted) source(copySource *string) (*string, error) {
 		return nil, err
 	}
 	up := strings.Repeat("../", strings.Count(dir, "/")+maxLinks)
-	return new(url.QueryEscape(up + r.path(bucket)[1:] + "/" + key)), nil
+	from := up + r.path(bucket)[1:] + "/" + key
+	if version != "" { // the backend refuses it: there are none
+		from += "?versionId=" + version
+	}
+	return new(url.QueryEscape(from)), nil
+}
+
+// exact refuses a key by which the backend would take a file for a folder, or a folder for a file: for the
+// file system the slash at the end makes no difference, for policies it makes another object.
+func (r *rooted) exact(bucket, key string) error {
+	info, err := os.Lstat(filepath.Join(r.path(bucket), key))
+	if err == nil && info.IsDir() != strings.HasSuffix(key, "/") {
+		return s3err.GetAPIError(s3err.ErrNoSuchKey)
+	}
+	return nil // that there is nothing, the backend says
 }
 
 // maxLinks is how much deeper the working directory may be than its name says, by symbolic links. Climbing
