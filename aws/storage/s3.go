@@ -1,6 +1,7 @@
 package storage
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -185,8 +186,9 @@ func (x *s3Call) authenticate(ctx context.Context) error {
 	case x.caller.problem != nil:
 		x.info.Caller = op.Claimed(e.Credential.AccessKeyID)
 		refusal = authenticationError(x.caller, x.now)
-		if x.caller.problem.Kind == sigv4.Misscoped && x.target.region != "" && e.Credential.Region != x.target.region {
-			refusal = wrongRegion(e, x.target.region)
+		if region := e.Credential.Region; x.caller.problem.Kind == sigv4.Misscoped &&
+			(x.target.region != "" && region != x.target.region || !sigv4.RegionName(region)) {
+			refusal = wrongRegion(e, cmp.Or(x.target.region, x.s.Region)) // clients sign anew for the region that is named
 		}
 	default:
 		refusal = headersNotSigned(r.Header, e.SignedHeaders)

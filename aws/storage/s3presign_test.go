@@ -210,3 +210,19 @@ func TestPresignedURLsThatAreNotWhole(t *testing.T) {
 		t.Errorf("signed without an expiry: %+v", got)
 	}
 }
+
+// Clients that are set to a region that is none, as s3cmd is at first, sign anew for the one they are told.
+func TestARegionThatIsNoneIsAnsweredWithTheRightOne(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	r := httpRequest(t, http.MethodGet, "https://data.s3.amazonaws.com/?list-type=2", nil)
+	hash := hashOf(nil)
+	r.Header.Set("X-Amz-Content-Sha256", hash)
+	must(t, v4.NewSigner().SignHTTP(t.Context(), aws.Credentials{AccessKeyID: rootKey, SecretAccessKey: "secret of " + rootKey}, r, hash, "s3", "US", w.now()))
+	got := w.do(t, r)
+	for _, want := range []string{"<Code>AuthorizationHeaderMalformed</Code>", "<Message>The authorization header is malformed; the region &#39;US&#39; is wrong; expecting &#39;us-east-1&#39;</Message>", "<Region>us-east-1</Region>"} {
+		if got.status != http.StatusBadRequest || !strings.Contains(got.body, want) {
+			t.Errorf("%+v: no %s", got, want)
+		}
+	}
+}
