@@ -22,7 +22,7 @@ lint:
 	scripts/tidy-check.sh
 
 unit: ## every test but the real clients
-	$(GO) test -race -shuffle=on $$($(GO) list ./... | grep -v /clients)
+	$(GO) test -race -shuffle=on -timeout 30m $$($(GO) list ./... | grep -v /clients)
 
 fuzz: ## each fuzz target with FUZZINPUTS inputs
 	scripts/fuzz.sh $(FUZZINPUTS)

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"net/netip"
 	"net/url"
 	"regexp"
 	"slices"
@@ -28,6 +29,13 @@ const (
 
 // nameForm is a DNS label in lower case (RFC 1123 section 2.1).
 var nameForm = regexp.MustCompile(`^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$`)
+
+// hostForm is a DNS name in lower case (RFC 1123 section 2.1; labels above the last may have underscores). A
+// name of one label is that of an intranet's host, or of a top-level domain: who knows the server says which.
+var hostForm = regexp.MustCompile(`^(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?\.)*[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.?$`)
+
+// maxHost is the longest DNS name in bytes (RFC 1035 section 2.3.4).
+const maxHost = 253
 
 // Problem is one thing that is wrong with an issuer's configuration.
 type Problem struct {
@@ -117,7 +125,23 @@ func refuseURL(raw string) string {
 	case strings.HasSuffix(u.Host, ":"):
 		return "it has an empty port"
 	}
-	return refusePath(u.Path)
+	return cmp.Or(refuseHost(u), refusePath(u.Path))
+}
+
+// refuseHost wants a host to be an address or a DNS name, of which a certificate and a folder can have the
+// name, and to have one spelling of its port.
+func refuseHost(u *url.URL) string {
+	host := strings.ToLower(u.Hostname())
+	addr, err := netip.ParseAddr(host)
+	if named := len(host) <= maxHost && hostForm.MatchString(host); err != nil && !named || err == nil && addr.Is6() != strings.HasPrefix(u.Host, "[") {
+		return "its host is neither a DNS name nor an address"
+	}
+	if port := u.Port(); port != "" {
+		if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 || strconv.FormatUint(n, 10) != port {
+			return "its port is none"
+		}
+	}
+	return ""
 }
 
 // refusePath wants a path to have one spelling, and few enough segments to be found.

@@ -52,6 +52,10 @@ func TestCompleteFillsIn(t *testing.T) {
 		"http://127.0.0.1:9000":   {Host: "127.0.0.1:9000"},
 		"http://[::1]/a":          {Host: "[::1]", Path: "/a"},
 		"http://x.localhost/a":    {Host: "x.localhost", Path: "/a"},
+		"https://[2001:db8::1]/a": {Host: "[2001:db8::1]", Path: "/a"},
+		"https://192.0.2.1/a":     {Host: "192.0.2.1", Path: "/a"},
+		"https://_x.h.example./a": {Host: "_x.h.example", Path: "/a"},
+		"https://treaty:8443/a":   {Host: "treaty:8443", Path: "/a"}, // a hub in an intranet
 	} {
 		i := directory.Issuer{Name: "a", URL: address}
 		if err := idp.Complete(&i); err != nil || i.Places[0] != place || i.Places[3] != (directory.Place{Host: place.Host, Path: place.Path + "/jwks"}) || i.URL != address {
@@ -91,6 +95,19 @@ func TestCompleteNamesEveryProblem(t *testing.T) {
 		"a URL with a fragment":     {func(i *directory.Issuer) { i.URL = "https://a.example/#" }, "url", "fragment"},
 		"a URL with a user":         {func(i *directory.Issuer) { i.URL = "https://u@a.example" }, "url", "user name"},
 		"a URL with an empty port":  {func(i *directory.Issuer) { i.URL = "https://a.example:" }, "url", "empty port"},
+		"a URL with two dots":       {func(i *directory.Issuer) { i.URL = "https://a..b/x" }, "url", "host is neither"},
+		"a URL of nothing but dots": {func(i *directory.Issuer) { i.URL = "https://../x" }, "url", "host is neither"},
+		"a URL of a wildcard":       {func(i *directory.Issuer) { i.URL = "https://*.example.com" }, "url", "host is neither"},
+		"a URL with a dot first":    {func(i *directory.Issuer) { i.URL = "https://.example" }, "url", "host is neither"},
+		"a URL in parentheses":      {func(i *directory.Issuer) { i.URL = "https://(x)" }, "url", "host is neither"},
+		"a URL of two hosts":        {func(i *directory.Issuer) { i.URL = "https://a,b" }, "url", "host is neither"},
+		"a URL of a long label":     {func(i *directory.Issuer) { i.URL = "https://" + strings.Repeat("a", 64) + ".example" }, "url", "host is neither"},
+		"a URL of a long host":      {func(i *directory.Issuer) { i.URL = "https://" + strings.Repeat("a.", 124) + "example" }, "url", "host is neither"},
+		"a URL of a hyphen":         {func(i *directory.Issuer) { i.URL = "https://-a.example" }, "url", "host is neither"},
+		"a URL in brackets":         {func(i *directory.Issuer) { i.URL = "https://[192.0.2.1]" }, "url", "host"},
+		"a URL with a padded port":  {func(i *directory.Issuer) { i.URL = "https://a.example:0443" }, "url", "port"},
+		"a URL of no port":          {func(i *directory.Issuer) { i.URL = "https://a.example:0" }, "url", "port"},
+		"a URL of a high port":      {func(i *directory.Issuer) { i.URL = "https://a.example:65536" }, "url", "port"},
 		"a URL with an escape":      {func(i *directory.Issuer) { i.URL = "https://a.example/%41" }, "url", "character"},
 		"a URL with a quote":        {func(i *directory.Issuer) { i.URL = `https://a.example/"` }, "url", "character"},
 		"a URL with dots":           {func(i *directory.Issuer) { i.URL = "https://a.example/x/../y" }, "url", "dots"},

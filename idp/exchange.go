@@ -3,6 +3,7 @@ package idp
 import (
 	"context"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -118,17 +119,25 @@ func trusts(i directory.Issuer) []trust.Trust {
 	return out
 }
 
-// mayAct holds the subject token's may_act, if it has one, against the actor (RFC 8693 section 4.4).
+// mayAct holds the subject token's may_act, if it has one, against the actor: its members are claims that
+// identify who may act (RFC 8693 section 4.4), so that the actor must have all of them, and there must be one.
 func mayAct(subject, actor token.Claims) error {
-	allowed, is := subject["may_act"].(map[string]any)
-	if !is {
+	if !subject.Has("may_act") {
 		return nil
 	}
-	for _, name := range [...]string{"iss", "sub"} {
-		want, text := allowed[name].(string)
-		if _, named := allowed[name]; named && (!text || want != actor.Text(name)) {
-			return refuse(invalidRequest, "actor_token is not accepted: the subject token's may_act names another "+name)
+	allowed, is := subject["may_act"].(map[string]any)
+	if !is || len(allowed) == 0 {
+		return refuse(invalidRequest, "actor_token is not accepted: the subject token's may_act identifies nobody")
+	}
+	var others []string
+	for name, want := range allowed {
+		if got, has := actor[name]; !has || !reflect.DeepEqual(want, got) {
+			others = append(others, name)
 		}
+	}
+	if len(others) > 0 {
+		slices.Sort(others)
+		return refuse(invalidRequest, "actor_token is not accepted: the subject token's may_act names another "+list(others))
 	}
 	return nil
 }

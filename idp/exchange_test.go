@@ -118,18 +118,29 @@ func TestWhomTheSubjectLetsAct(t *testing.T) {
 	w := newWorld(t, plain(), corp())
 	robot := w.foreign("robot", "plain")
 	for name, c := range map[string]struct {
-		mayAct map[string]any
-		ok     bool
+		mayAct  any
+		refused string // how the refusal ends, "" for a token
 	}{
-		"the actor":            {map[string]any{"sub": "robot", "iss": corpURL}, true},
-		"another actor":        {map[string]any{"sub": "other"}, false},
-		"an actor of another":  {map[string]any{"sub": "robot", "iss": "x"}, false},
-		"an actor of any kind": {map[string]any{"role": "x"}, true},
-		"something else":       {map[string]any{"sub": []any{"robot"}}, false},
+		"the actor":                  {map[string]any{"sub": "robot", "iss": corpURL}, ""},
+		"the actor by all it has":    {map[string]any{"sub": "robot", "groups": []any{"a", "b"}}, ""},
+		"another actor":              {map[string]any{"sub": "other"}, "may_act names another 'sub'"},
+		"an actor of another":        {map[string]any{"sub": "robot", "iss": "x"}, "may_act names another 'iss'"},
+		"an actor of any kind":       {map[string]any{"role": "x"}, "may_act names another 'role'"},
+		"an actor of another mail":   {map[string]any{"sub": "robot", "email": "o@example.org", "groups": "a"}, "may_act names another 'email', 'groups'"},
+		"several actors":             {map[string]any{"sub": []any{"robot"}}, "may_act names another 'sub'"},
+		"a member that is null":      {map[string]any{"sub": "robot", "email": nil}, "may_act names another 'email'"},
+		"nobody":                     {map[string]any{}, "may_act identifies nobody"},
+		"an actor without an object": {"robot", "may_act identifies nobody"},
+		"a list of objects":          {[]any{map[string]any{"sub": "robot"}}, "may_act identifies nobody"},
+		"a truth value":              {false, "may_act identifies nobody"},
 	} {
 		rec := w.post(plainToken, withActor(w.foreign("alice", "plain", "may_act", c.mayAct), robot), basic("app", secret))
-		if got := read(t, rec); (rec.Code == 200) != c.ok || !c.ok && !strings.Contains(got.Description, "may_act") {
+		got := read(t, rec)
+		if c.refused == "" && rec.Code != 200 || c.refused != "" && (got.Error != "invalid_request" || !strings.HasSuffix(got.Description, c.refused)) {
 			t.Errorf("%s: %s", name, rec.Body)
+		}
+		if _, about := w.journal.last(t); !strings.HasSuffix(about.Note, c.refused) {
+			t.Errorf("%s: on record is %q", name, about.Note)
 		}
 	}
 	chain := map[string]any{"sub": strings.Repeat("x", 5000)}

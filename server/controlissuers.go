@@ -245,6 +245,7 @@ func (s *Server) rotateIssuer(w http.ResponseWriter, r *http.Request) {
 	out := map[string]string{}
 	for _, ring := range s.idp.Rings(i) {
 		k, err := s.keys.RotateNow(r.Context(), ring)
+		s.forgetKeys(i) // who asked for the keys of a rotation a moment ago would not ask for these
 		if err != nil {
 			s.answerControl(w, r, nil, err)
 			return

@@ -133,19 +133,46 @@ func withPort(hostport string) string {
 	return net.JoinHostPort(strings.Trim(h, "[]"), "443")
 }
 
+// answersItself reports whether an address is one of our own issuers', and not everybody else's. In a hub what
+// lies beside an issuer of ours, on a host that others publish on, too, is not.
+func (s *Server) answersItself(u *url.URL) (bool, error) {
+	if s.answersCloud(u.Host) || s.names.isPublic(u.Host) {
+		return true, nil
+	}
+	hosted, err := s.answersIssuer(u.Host)
+	return hosted && (!s.config.Hub() || s.idp.Answers(context.Background(), u)), err
+}
+
+// isOwnIssuer reports whether an issuer is one of our own. Of one that cannot be looked up nothing is known.
+func (s *Server) isOwnIssuer(issuer string) bool {
+	u, err := url.Parse(issuer)
+	if err != nil {
+		return false
+	}
+	own, err := s.answersItself(u)
+	return own && err == nil
+}
+
 // issuerHandler answers the documents of our own issuers to ourselves: a token that we issued is verified
-// like any other, by discovery, but without a network. It is nil for everybody else's, and in a hub also for
-// what lies beside an issuer of ours on a host that others publish on, too.
+// like any other, by discovery, but without a network. It is nil for everybody else's. What cannot be looked
+// up is not asked of whoever has its name elsewhere.
 func (s *Server) issuerHandler(u *url.URL) http.Handler {
-	switch {
-	case s.answersCloud(u.Host), s.names.isPublic(u.Host):
-	case !s.answersIssuer(u.Host), s.config.Hub() && !s.idp.Answers(context.Background(), u):
+	own, err := s.answersItself(u)
+	if err != nil {
+		return http.HandlerFunc(unanswered)
+	}
+	if !own {
 		return nil
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		// The request that asks is under way with an audit.Request of its own; this one is another.
 		s.route(w, r.WithContext(audit.WithRequest(r.Context(), &audit.Request{ID: s.newID()})), s.placeOf(r))
 	})
+}
+
+// unanswered stands in for a host of which it could not be found out whether it is one of ours.
+func unanswered(w http.ResponseWriter, _ *http.Request) {
+	http.Error(w, "treaty cannot tell whether it serves this host", http.StatusServiceUnavailable)
 }
 
 // realNow is the machine's time, for certificates.

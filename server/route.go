@@ -32,30 +32,33 @@ type place struct {
 // placeOf says where a request belongs. The name of an issuer outside both clouds decides alone, as a
 // cloud's does.
 func (s *Server) placeOf(r *http.Request) place {
-	if !s.answersCloud(r.Host) && s.hostsIssuer(r.Context(), r.Host) {
-		return place{surface: names.Issuers}
+	if !s.answersCloud(r.Host) {
+		if hosted, _ := s.hostsIssuer(r.Context(), r.Host); hosted {
+			return place{surface: names.Issuers}
+		}
 	}
 	surface, prefix := surfaceOf(r, !s.config.Hub())
 	return place{surface, prefix}
 }
 
 // answersIssuer is hostsIssuer for those who have no request.
-func (s *Server) answersIssuer(hostport string) bool {
+func (s *Server) answersIssuer(hostport string) (bool, error) {
 	return s.hostsIssuer(context.Background(), hostport)
 }
 
 // hostsIssuer reports whether an issuer answers at a host under its own name. The server's own names and
-// loopback are no issuer's, whatever its URL says: there issuers are below a prefix.
-func (s *Server) hostsIssuer(ctx context.Context, hostport string) bool {
+// loopback are no issuer's, whatever its URL says: there issuers are below a prefix. Who would connect to the
+// host if none does must not after an error, which is logged here.
+func (s *Server) hostsIssuer(ctx context.Context, hostport string) (bool, error) {
 	host := idp.PlaceHost(hostport)
 	if host == "" || names.Loopback(host) || s.names.isOwn(host) || s.names.isPublic(host) {
-		return false
+		return false, nil
 	}
 	found, err := s.store.Issuers.Hosts(ctx, host)
 	if err != nil {
 		s.log.Error("look for issuers at a host", "err", err)
 	}
-	return found
+	return found, err
 }
 
 // surfaceOf says which surface answers a request and which prefix of the path is not its own. A cloud's

@@ -222,7 +222,14 @@ func (s *Server) answersCloud(host string) bool {
 // certifies reports whether the local authority may vouch for a host: a cloud's name or an issuer's that a
 // twin answers.
 func (s *Server) certifies(host string) bool {
-	return s.answersCloud(host) || !s.config.Hub() && s.answersIssuer(host)
+	if s.answersCloud(host) {
+		return true
+	}
+	if s.config.Hub() {
+		return false
+	}
+	hosted, err := s.answersIssuer(host)
+	return hosted && err == nil
 }
 
 // reach makes the one way out.
@@ -259,7 +266,12 @@ func (s *Server) HTTPClient() *http.Client {
 			if names.Metadata(host) && !s.config.Hub() {
 				return http.HandlerFunc(s.serveMetadata)
 			}
-			if s.answersCloud(host) || s.names.isPublic(host) || s.up.is(host) || s.answersIssuer(host) {
+			if s.answersCloud(host) || s.names.isPublic(host) || s.up.is(host) {
+				return s
+			}
+			if hosted, err := s.answersIssuer(host); err != nil {
+				return http.HandlerFunc(unanswered)
+			} else if hosted {
 				return s
 			}
 			return nil

@@ -6,13 +6,15 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 
 	"github.com/treatyfed/treaty/core/directory"
 	"github.com/treatyfed/treaty/server/folder"
 )
 
 // vouchForAll has the local authority certify the hosts of all issuers, as a twin answers under them. Roots
-// that are in the folder already stay as they are.
+// that are in the folder already stay as they are. An issuer whose host cannot be certified is answered by its
+// name alone: it is no reason for all the others not to be.
 func (s *Server) vouchForAll(ctx context.Context) error {
 	if s.config.Hub() {
 		return nil
@@ -40,8 +42,13 @@ func (s *Server) vouchForAll(ctx context.Context) error {
 		}
 		s.leaves.Adopt(kept, hosts)
 	}
-	_, err := s.leaves.Vouch(hosts...)
-	return err
+	slices.Sort(hosts)
+	for _, host := range slices.Compact(hosts) {
+		if _, err := s.leaves.Vouch(host); err != nil {
+			s.log.Error("certify an issuer's host", "host", host, "err", err)
+		}
+	}
+	return nil
 }
 
 // vouchFor is vouchForAll for one issuer that was made or changed: programs that are started from now on

@@ -37,8 +37,9 @@ func (s *Server) wire() map[names.Surface]http.Handler {
 		Accounts: db.Accounts, Roles: db.IAMRoles, Users: db.IAMUsers, Policies: db.IAMPolicies, Memberships: db.Memberships, Usage: db.Usage,
 		Sealer: s.sealer, Managed: iam.Managed, Now: now, Rand: s.rand,
 	}
-	s.remote = &token.Discovery{Fetcher: s.outbound, LoopbackHTTP: s.outbound.LoopbackHTTP(), Now: s.wall}
-	s.webKeys = &token.Discovery{Fetcher: s.outbound, Parse: webidentity.ParseKeys, Now: s.wall}
+	patience := max(token.DefaultTimeout, s.config.Outbound.Timeout.Or(0)) // for two documents no less than for one
+	s.remote = &token.Discovery{Fetcher: s.outbound, LoopbackHTTP: s.outbound.LoopbackHTTP(), Timeout: patience, Own: s.isOwnIssuer, Now: s.wall}
+	s.webKeys = &token.Discovery{Fetcher: s.outbound, Parse: webidentity.ParseKeys, Timeout: patience, Own: s.isOwnIssuer, Now: s.wall}
 	tenants := oauth.TenantKeys{Tenants: db.Tenants, Keys: s.keys, V1Issuer: s.names.v1Issuer, V2Issuer: s.names.v2Issuer}
 	own := &token.Verifier{Source: tenants, Algorithms: ownAlgorithms, Leeway: leeway, Now: now}
 	assertions := tenants // managed identities' tokens are our own, every other one is a foreign issuer's

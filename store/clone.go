@@ -136,6 +136,7 @@ func cloneValue(v any) any {
 
 func cloneMachine(m directory.Machine) directory.Machine {
 	m.Identities = slices.Clone(m.Identities)
+	m.Principals = maps.Clone(m.Principals)
 	return m
 }
 

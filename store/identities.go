@@ -176,8 +176,23 @@ func (r *identities) Link(ctx context.Context, id string, at time.Time, logins .
 				return fault.New(fault.Conflict, op, "login")
 			}
 		}
-		return nil
+		return onePerson(ctx, q, op, pool, id)
 	}))
+}
+
+// onePerson refuses an identity, locked by touch, of two users of one provider, but for the pool's own
+// developers' users. Callers look first and see less: another may link between their look and their write.
+func onePerson(ctx context.Context, q querier, op, pool, id string) error {
+	p, err := one(ctx, q, op, scanPool, `select version, doc from identity_pool where id = $1`, pool)
+	if err != nil {
+		return err
+	}
+	doubled, err := one(ctx, q, op, scanInt, `select count(*) from
+		(select provider from identity_login where identity_id = $1 and provider <> $2 group by provider having count(*) > 1) doubled`, id, p.DeveloperProvider)
+	if err == nil && doubled > 0 {
+		err = fault.New(fault.Conflict, op, "provider")
+	}
+	return err
 }
 
 func (r *identities) Unlink(ctx context.Context, id string, at time.Time, logins ...directory.Login) error {
@@ -221,6 +236,9 @@ func (r *identities) Merge(ctx context.Context, source, destination string, at t
 			return fault.New(fault.LimitExceeded, op, "logins")
 		}
 		if err := write(ctx, q, op, `update identity_login set identity_id = $2 where identity_id = $1`, source, destination); err != nil {
+			return err
+		}
+		if err := onePerson(ctx, q, op, first, destination); err != nil {
 			return err
 		}
 		return must(ctx, q, op, `update identity set disabled = true, merged_into = $2 where id = $1`, source, destination)

@@ -73,7 +73,7 @@ func runAndKill(t *testing.T, name string, round, after int) (lines []string) {
 	out, err := child.StdoutPipe()
 	must(t, err)
 	must(t, child.Start())
-	limit := time.AfterFunc(30*time.Second, func() { _ = child.Process.Kill() })
+	limit := time.AfterFunc(5*time.Minute, func() { _ = child.Process.Kill() })
 	defer limit.Stop()
 	for s := bufio.NewScanner(out); s.Scan(); {
 		if lines = append(lines, s.Text()); len(lines) == after {

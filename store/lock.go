@@ -40,7 +40,7 @@ func lockFile(name, op, remedy string) (release func() error, err error) {
 		return nil, errors.Join(failed(op, nil, err), f.Close())
 	}
 	return func() error { // the file stays: to remove it would let two processes lock two files of one name
-		return fault.Wrap(fault.Internal, op, errors.Join(f.Truncate(0), f.Close()))
+		return fault.Wrap(fault.Internal, op, errors.Join(f.Truncate(0), unlock(f), f.Close()))
 	}, nil
 }
 

@@ -16,3 +16,7 @@ func tryLock(f *os.File) (taken bool, err error) {
 	}
 	return err == nil, err
 }
+
+// unlock gives up the lock of f. To close f alone would not while a child process that is about to begin has
+// a copy of it: from fork(2) to execve(2) a child has every open file, also those that close at execve.
+func unlock(f *os.File) error { return syscall.Flock(int(f.Fd()), syscall.LOCK_UN) }

@@ -53,10 +53,11 @@ func (d *postgres) exec(ctx context.Context, text string, args ...any) (int64, e
 	if err := texts(args); err != nil {
 		return 0, err
 	}
-	n, err := affected(d.pool.ExecContext(ctx, text, args...))
-	if taken(err) {
-		return affected(d.pool.ExecContext(ctx, text, args...))
-	}
+	var n int64
+	err := persist(func() (err error) {
+		n, err = affected(d.pool.ExecContext(ctx, text, args...))
+		return err
+	})
 	return n, err
 }
 
@@ -67,15 +68,25 @@ func affected(res sql.Result, err error) (int64, error) {
 	return res.RowsAffected()
 }
 
-// attempts bounds how often a transaction is run again after a deadlock.
+// attempts bounds how often a statement or a transaction is run again after a deadlock.
 const attempts = 8
 
 func (d *postgres) tx(ctx context.Context, f func(q querier) error) error {
+	return persist(func() error {
+		return d.transact(ctx, func(t *postgresTx) error { return f(t) })
+	})
+}
+
+// persist runs what the database does whole or not at all, again after a deadlock, and once more after a
+// key was found taken.
+func persist(run func() error) error {
+	hadTaken := false
 	for n := 1; ; n++ {
-		err := d.transact(ctx, func(t *postgresTx) error { return f(t) })
-		if n == attempts || !again(err) && (n > 1 || !taken(err)) {
+		err := run()
+		if n == attempts || !again(err) && (hadTaken || !taken(err)) {
 			return err
 		}
+		hadTaken = hadTaken || taken(err)
 	}
 }
 

@@ -249,10 +249,17 @@ func TestATokenIsNotCachedForAnIdentityThatIsGone(t *testing.T) {
 	if status, said, _ := w.ask(nil); status != 400 {
 		t.Errorf("a deleted identity: %d %s", status, said)
 	}
-	if made := w.AddManagedIdentity("one"); made.PrincipalID == w.one.PrincipalID || made.ClientID == w.one.ClientID {
+	made := w.AddManagedIdentity("one")
+	if made.PrincipalID == w.one.PrincipalID || made.ClientID == w.one.ClientID {
 		t.Error("an identity that was made again is the one before")
-	} else if _, _, token := w.ask(nil); token == "" || claimsOf(t, token)["sub"] != made.PrincipalID {
-		t.Errorf("an identity that was made again: %s", token)
+	}
+	if status, said, token := w.ask(nil); status != 400 || token != "" {
+		t.Errorf("an identity that was made again under its name: %d %s", status, said)
+	}
+	w.Control("DELETE", "machines/default", nil, nil)
+	w.AddMachine("default", "vm", false, made)
+	if _, _, token := w.ask(nil); token == "" || claimsOf(t, token)["sub"] != made.PrincipalID {
+		t.Errorf("a machine to which it was assigned: %s", token)
 	}
 	w.Control("DELETE", "machines/default", nil, nil)
 	if status, said, _ := w.ask(nil); status != 403 || !strings.Contains(said, "unreachable") {

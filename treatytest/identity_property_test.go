@@ -21,7 +21,7 @@ type drawnIdentity struct {
 
 // drawnMachine is a machine as the model knows it.
 type drawnMachine struct {
-	kind        string
+	name, kind  string
 	environment map[string]string
 	address     string
 	system      *drawnIdentity
@@ -100,37 +100,16 @@ func TestAMachineGivesTheIdentityThatTheModelChooses(t *testing.T) {
 	}
 	var machines []*drawnMachine
 	for n := range 16 {
-		machine := &drawnMachine{kind: pick(d, "vm", "vm", "app_service", "cloud_shell")}
+		machine := &drawnMachine{name: fmt.Sprintf("m%d", n), kind: pick(d, "vm", "vm", "app_service", "cloud_shell")}
 		for _, i := range all {
 			if d.IntN(3) == 0 {
 				machine.has = append(machine.has, i)
 			}
 		}
-		name := fmt.Sprintf("m%d", n)
 		if n == 0 {
-			name = "default"
+			machine.name = "default"
 		}
-		var given []ManagedIdentity
-		for _, i := range machine.has {
-			given = append(given, i.ManagedIdentity)
-		}
-		system := d.IntN(2) == 0
-		machine.environment = w.AddMachine(name, machine.kind, system, given...)
-		machine.address = "http://169.254.169.254/machines/" + name + "/metadata/identity/oauth2/token"
-		if e := machine.environment; machine.kind != "vm" {
-			machine.address = cmpOr(e["IDENTITY_ENDPOINT"], e["MSI_ENDPOINT"])
-		}
-		var view struct {
-			Resource string `json:"resource_id"`
-			System   *struct {
-				Object string `json:"object_id"`
-				Client string `json:"client_id"`
-			} `json:"system_identity"`
-		}
-		w.Control("GET", "machines/"+name, nil, &view)
-		if system {
-			machine.system = &drawnIdentity{ManagedIdentity: ManagedIdentity{ID: view.Resource, ClientID: view.System.Client, PrincipalID: view.System.Object}}
-		}
+		w.make(machine, d.IntN(2) == 0)
 		machines = append(machines, machine)
 	}
 	got, none, refusedOnes := 0, 0, 0
@@ -150,15 +129,23 @@ func TestAMachineGivesTheIdentityThatTheModelChooses(t *testing.T) {
 		default:
 			t.Fatalf("round %d: %s, %v (older %v): got %d %s\nwant %+v\nof %+v %+v", round, machine.kind, ask, old, status, said, want, machine.system, machine.has)
 		}
-		switch i := all[d.IntN(len(all))]; d.IntN(60) {
+		n := d.IntN(len(all))
+		switch i := all[n]; d.IntN(60) {
 		case 0:
 			if !i.gone {
 				w.ARM("DELETE", i.ID+"?api-version=2023-01-31", nil, nil)
 				i.gone = true
 			}
-		case 1, 2, 3, 4: // its machines have the one that is made again under the name
+		case 1, 2, 3, 4: // its machines have the one that is made again under the name when they are made again, too
 			if i.gone {
-				i.ManagedIdentity, i.gone, i.disabled = w.AddManagedIdentity(i.ID[strings.LastIndex(i.ID, "/")+1:]), false, false
+				all[n] = &drawnIdentity{ManagedIdentity: w.AddManagedIdentity(i.ID[strings.LastIndex(i.ID, "/")+1:]), user: true}
+				for _, machine := range machines {
+					if slices.Contains(machine.has, i) && d.IntN(3) > 0 {
+						machine.has = slices.DeleteFunc(append(machine.has, all[n]), func(i *drawnIdentity) bool { return i.gone })
+						w.Control("DELETE", "machines/"+machine.name, nil, nil)
+						w.make(machine, machine.system != nil)
+					}
+				}
 			}
 		case 5, 6:
 			if !i.gone {
@@ -170,6 +157,30 @@ func TestAMachineGivesTheIdentityThatTheModelChooses(t *testing.T) {
 	t.Logf("%d tokens, %d found no identity, %d a disabled one", got, none, refusedOnes)
 	if got < 100 || none < 50 || refusedOnes < 5 {
 		t.Error("the draw is too narrow to prove anything")
+	}
+}
+
+// make makes a machine with the identities that it has, and notes where it answers.
+func (w *workload) make(machine *drawnMachine, system bool) {
+	var given []ManagedIdentity
+	for _, i := range machine.has {
+		given = append(given, i.ManagedIdentity)
+	}
+	machine.environment = w.AddMachine(machine.name, machine.kind, system, given...)
+	machine.address = "http://169.254.169.254/machines/" + machine.name + "/metadata/identity/oauth2/token"
+	if e := machine.environment; machine.kind != "vm" {
+		machine.address = cmpOr(e["IDENTITY_ENDPOINT"], e["MSI_ENDPOINT"])
+	}
+	var view struct {
+		Resource string `json:"resource_id"`
+		System   *struct {
+			Object string `json:"object_id"`
+			Client string `json:"client_id"`
+		} `json:"system_identity"`
+	}
+	w.Control("GET", "machines/"+machine.name, nil, &view)
+	if system {
+		machine.system = &drawnIdentity{ManagedIdentity: ManagedIdentity{ID: view.Resource, ClientID: view.System.Client, PrincipalID: view.System.Object}}
 	}
 }
 

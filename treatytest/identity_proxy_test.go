@@ -20,12 +20,12 @@ func TestTheProxyKnowsTheMetadataServiceByItsNamesAlone(t *testing.T) {
 	const path = "/metadata/identity/oauth2/token?api-version=2018-02-01&resource=https://management.azure.com/"
 	// say writes requests to one connection, and gives the status of the last answer and what it held.
 	say := func(address string, requests ...string) string {
-		conn, err := net.DialTimeout("tcp", strings.TrimPrefix(address, "http://"), 5*time.Second)
+		conn, err := net.DialTimeout("tcp", strings.TrimPrefix(address, "http://"), time.Minute)
 		if err != nil {
 			return err.Error()
 		}
 		defer conn.Close()
-		_ = conn.SetDeadline(time.Now().Add(10 * time.Second))
+		_ = conn.SetDeadline(time.Now().Add(time.Minute))
 		r, said := bufio.NewReader(conn), ""
 		for _, request := range requests {
 			fmt.Fprintf(conn, "%s\r\nMetadata: true\r\n\r\n", request)

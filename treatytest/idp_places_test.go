@@ -309,12 +309,12 @@ func TestNamesThatContradictEachOther(t *testing.T) {
 		if connect != "" {
 			at = proxy.Host
 		}
-		raw, err := net.DialTimeout("tcp", at, 5*time.Second)
+		raw, err := net.DialTimeout("tcp", at, time.Minute)
 		if err != nil {
 			return err.Error()
 		}
 		defer raw.Close()
-		_ = raw.SetDeadline(time.Now().Add(10 * time.Second))
+		_ = raw.SetDeadline(time.Now().Add(time.Minute))
 		if connect != "" {
 			fmt.Fprintf(raw, "CONNECT %s HTTP/1.1\r\nHost: %s\r\n\r\n", connect, connect)
 			res, err := http.ReadResponse(bufio.NewReader(raw), nil)

@@ -60,7 +60,7 @@ type Config struct {
 	Seed seed.Document
 
 	// For this package's own tests: what ages the keys of foreign issuers, an authority that vouches for them,
-	// how long one document may take, and whether the server listens, with a proxy.
+	// how long one document may take, a minute if zero, and whether the server listens, with a proxy.
 	wall        func() time.Time
 	authorities string
 	patience    time.Duration
@@ -77,8 +77,12 @@ func (c Config) New(t testing.TB) *Treaty {
 	if at.IsZero() {
 		at = time.Now().Truncate(time.Second)
 	}
+	patience := c.patience
+	if patience == 0 {
+		patience = time.Minute // no test is to fail because its machine is busy
+	}
 	sc := server.Config{
-		Config: config.Config{Outbound: config.Outbound{Allow: []string{"loopback"}, CA: c.authorities, Timeout: config.Duration(c.patience)}},
+		Config: config.Config{Outbound: config.Outbound{Allow: []string{"loopback"}, CA: c.authorities, Timeout: config.Duration(patience)}},
 		Clock:  clock.Frozen(at), Wall: c.wall, Document: c.Seed, Version: "treatytest",
 		Getenv: func(string) string { return "" },
 	}

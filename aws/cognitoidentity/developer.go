@@ -110,7 +110,7 @@ func (d developers) identify(ctx context.Context, pool directory.IdentityPool, i
 	}
 	if !slices.Contains(i.Logins, user) {
 		if err = d.mayVouch(ctx, pool, i, tried); err == nil {
-			i, err = d.register(ctx, pool, i, user, public)
+			i, err = d.admit(ctx, pool, i, user, public, tried)
 		}
 		if err != nil {
 			return i, err
@@ -141,15 +141,60 @@ func (d developers) mayVouch(ctx context.Context, pool directory.IdentityPool, i
 	return tried.refused
 }
 
-// register links a developer's user to an identity, unless it is registered with another one. A person whom
-// public providers vouch for must be present with one of these logins: a backend cannot take the identity
-// over by naming it (aws/aws-sdk-js issue 2327). Everything that could refuse the public logins is looked
-// at before anything is written.
+// admit registers a user with an identity, and then looks at the logins that came to it meanwhile, which
+// mayVouch and register did not see: a user whom one of these would have kept out is taken away again.
+func (d developers) admit(ctx context.Context, pool directory.IdentityPool, i directory.Identity, user directory.Login, public []directory.Login, tried *attempt) (directory.Identity, error) {
+	now, err := d.register(ctx, pool, i, user, public)
+	if err != nil {
+		return i, err
+	}
+	came := now
+	came.Logins = slices.DeleteFunc(slices.Clone(now.Logins), func(l directory.Login) bool { return l == user || slices.Contains(i.Logins, l) })
+	if err = d.mayVouch(ctx, pool, came, tried); err == nil {
+		err = mayName(pool, came, now, public)
+	}
+	if err == nil {
+		return now, nil
+	}
+	if undone := d.withdraw(context.WithoutCancel(ctx), now.ID, user); undone != nil {
+		return i, undone
+	}
+	return i, err
+}
+
+// withdraw takes a user from the identity that survives of one, unless somebody else has.
+func (d developers) withdraw(ctx context.Context, id string, user directory.Login) error {
+	for range linkTries {
+		i, err := d.live(ctx, id)
+		if err == nil {
+			err = d.Identities.Unlink(ctx, i.ID, d.change(i), user)
+		}
+		switch {
+		case errors.Is(err, fault.NotFound):
+			return nil
+		case !errors.Is(err, fault.Conflict): // else it was merged into another meanwhile
+			return err
+		}
+	}
+	return refusal(tooManyRequests, "Rate exceeded")
+}
+
+// mayName wants, when public providers vouch for a person by one of some logins, that the caller brings a
+// login of the identity: a backend cannot take it over by naming it (aws/aws-sdk-js issue 2327).
+func mayName(pool directory.IdentityPool, some, i directory.Identity, public []directory.Login) error {
+	isPublic := func(l directory.Login) bool { return l.Provider != pool.DeveloperProvider }
+	if check, mismatch := hasOne(i, public); !check.OK && slices.ContainsFunc(some.Logins, isPublic) {
+		return mismatch
+	}
+	return nil
+}
+
+// register links a developer's user to an identity, unless it is registered with another one. Everything that
+// could refuse the public logins is looked at before anything is written.
 func (d developers) register(ctx context.Context, pool directory.IdentityPool, i directory.Identity, user directory.Login, public []directory.Login) (directory.Identity, error) {
 	taken := refusal(alreadyRegistered, "The provided developer user identifier is already registered with Cognito under a different identity ID.")
-	isPublic := func(l directory.Login) bool { return l.Provider != pool.DeveloperProvider }
-	if check, mismatch := hasOne(i, public); !check.OK && slices.ContainsFunc(i.Logins, isPublic) {
-		return i, mismatch
+	if err := mayName(pool, i, i, public); err != nil {
+		return i, err
 	}
 	owner, err := d.Identities.ByLogin(ctx, pool.ID, user)
 	if err == nil && owner.ID != i.ID {

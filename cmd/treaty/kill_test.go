@@ -27,7 +27,7 @@ func process(t *testing.T, binary, dir string, more ...string) (*exec.Cmd, folde
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = c.Process.Kill(); _ = c.Wait() })
-	for begin := time.Now(); time.Since(begin) < 20*time.Second; time.Sleep(2 * time.Millisecond) {
+	for begin := time.Now(); time.Since(begin) < 2*time.Minute; time.Sleep(2 * time.Millisecond) {
 		if s, err := folder.ReadServer(dir); err == nil && s.PID == c.Process.Pid {
 			return c, s
 		}

@@ -105,9 +105,9 @@ func (a *app) publish(ctx context.Context, dir string, wanted []string) (out []p
 		sites = append(sites, site{name, u, v.Documents})
 	}
 	for _, s := range sites {
-		root := dir
-		if len(hosts) > 1 {
-			root = filepath.Join(dir, strings.ReplaceAll(s.at.Host, ":", "_"))
+		root, err := siteRoot(dir, s.at.Host, len(hosts) > 1)
+		if err != nil {
+			return nil, fmt.Errorf("publish issuer %s: %w", s.name, err)
 		}
 		for _, below := range slices.Sorted(maps.Keys(s.docs)) {
 			at := *s.at
@@ -120,6 +120,18 @@ func (a *app) publish(ctx context.Context, dir string, wanted []string) (out []p
 		}
 	}
 	return out, nil
+}
+
+// siteRoot is the folder of a host, which is one of several or the only one.
+func siteRoot(dir, host string, several bool) (string, error) {
+	if !several {
+		return dir, nil
+	}
+	below := strings.ReplaceAll(host, ":", "_")
+	if !filepath.IsLocal(below) {
+		return "", fmt.Errorf("the folder of its host %q would lie outside of %s", host, dir)
+	}
+	return filepath.Join(dir, below), nil
 }
 
 // writePublic writes a file that others read, below a folder, in one step: a web server never sees half.

@@ -106,12 +106,13 @@ type Identities interface {
 	// Two callers with the same login get the same identity.
 	Resolve(ctx context.Context, fresh Identity) (id Identity, created bool, err error)
 	Identity(ctx context.Context, id string) (Identity, error)
-	// Link adds logins to an identity; fault.Conflict if one belongs to another identity of the pool.
+	// Link adds logins to an identity; fault.Conflict if one belongs to another identity of the pool, or if it
+	// would be a second user of a provider other than the pool's developer provider.
 	Link(ctx context.Context, id string, at time.Time, logins ...Login) error
 	// Unlink removes logins; those that are not linked are fault.NotFound.
 	Unlink(ctx context.Context, id string, at time.Time, logins ...Login) error
 	// Merge moves every login of source to destination, disables source and points it there.
-	// fault.LimitExceeded when more than max logins would be linked.
+	// fault.LimitExceeded when more than max logins would be linked, fault.Conflict as of Link.
 	Merge(ctx context.Context, source, destination string, at time.Time, max int) error
 	Identities(ctx context.Context, pool, after string, limit int, hideDisabled bool) ([]Identity, error) // by ID
 	DeleteIdentity(ctx context.Context, id string) error

@@ -8,16 +8,19 @@ import (
 // Machine is where a workload of Azure runs, and whose managed identities it may use: a virtual machine, a
 // site of App Service, a server connected by Arc, a Cloud Shell.
 type Machine struct {
-	ID           string    `json:"id"`   // vmId; what its secrets are derived from
-	Name         string    `json:"name"` // unique: a lower-case DNS label
-	Kind         string    `json:"kind"` // see the constants
-	TenantID     string    `json:"tenantId"`
-	Subscription string    `json:"subscription"`
-	ResourceID   string    `json:"resourceId"`           // ARM id
-	System       string    `json:"system,omitempty"`     // object id of its system-assigned identity, "" for none
-	Identities   []string  `json:"identities,omitempty"` // ARM ids of user-assigned identities
-	CreatedAt    time.Time `json:"createdAt"`
-	Version      int64     `json:"-"`
+	ID           string   `json:"id"`   // vmId; what its secrets are derived from
+	Name         string   `json:"name"` // unique: a lower-case DNS label
+	Kind         string   `json:"kind"` // see the constants
+	TenantID     string   `json:"tenantId"`
+	Subscription string   `json:"subscription"`
+	ResourceID   string   `json:"resourceId"`           // ARM id
+	System       string   `json:"system,omitempty"`     // object id of its system-assigned identity, "" for none
+	Identities   []string `json:"identities,omitempty"` // ARM ids of user-assigned identities
+	// Principals are the object ids, by ARM id, that those identities had when they were assigned: one that is
+	// made anew under an old name is another. Machines of older versions have none.
+	Principals map[string]string `json:"principals,omitempty"`
+	CreatedAt  time.Time         `json:"createdAt"`
+	Version    int64             `json:"-"`
 }
 
 // Kinds of machines, by the endpoint at which they give tokens.

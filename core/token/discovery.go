@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -55,6 +56,10 @@ type Discovery struct {
 	Refetch        time.Duration
 	Timeout        time.Duration // for both documents together
 	MaxIssuers     int
+	// Own reports whether an issuer answers in this process; nil is none. Asking such a one is cheap, and what
+	// it does not answer for has been deleted, maybe by another replica: its keys live for Refetch, and never
+	// serve when it fails.
+	Own func(issuer string) bool
 	// Now measures the age of what is cached. It is the machine's clock even where tokens are judged by
 	// a clock that was frozen or advanced.
 	Now func() time.Time
@@ -151,8 +156,8 @@ func (d *Discovery) get(ctx context.Context, a asked, kid string) (Published, er
 	switch {
 	case known == nil:
 	case known.resting(now):
-		return d.answer(known, now)
-	case known.fetchedAt.IsZero() || !within(now, known.fetchedAt, cmp.Or(d.TTL, DefaultTTL)):
+		return d.answer(a, known, now)
+	case known.fetchedAt.IsZero() || !within(now, known.fetchedAt, d.life(known)):
 	case kid == "" || known.has(kid) || within(now, known.extraAt, cmp.Or(d.Refetch, DefaultRefetch)):
 		return known.Published, nil
 	default:
@@ -162,7 +167,7 @@ func (d *Discovery) get(ctx context.Context, a asked, kid string) (Published, er
 	if err != nil {
 		return Published{}, err
 	}
-	return d.answer(fresh, d.Now())
+	return d.answer(a, fresh, d.Now())
 }
 
 // again gives the keys if they are others than failed, and reads them anew for that when it is time.
@@ -188,9 +193,9 @@ func same(a, b []PublicKey) bool {
 	return len(a) == len(b) && (len(a) == 0 || &a[0] == &b[0])
 }
 
-// answer gives the keys, or stale ones in place of a failure.
-func (d *Discovery) answer(p *published, now time.Time) (Published, error) {
-	if p.err != nil && !within(now, p.fetchedAt, cmp.Or(d.Stale, DefaultStale)) {
+// answer gives the keys, or stale ones in place of a failure, but for an issuer that has become our own.
+func (d *Discovery) answer(a asked, p *published, now time.Time) (Published, error) {
+	if p.err != nil && (!within(now, p.fetchedAt, cmp.Or(d.Stale, DefaultStale)) || d.own(a)) {
 		return Published{}, p.err
 	}
 	out := p.Published
@@ -202,7 +207,10 @@ func (d *Discovery) answer(p *published, now time.Time) (Published, error) {
 // when it has been replaced already takes that. A caller that goes away must not fail those who wait for
 // the same answer.
 func (d *Discovery) share(ctx context.Context, a asked, known *published, extra bool) (*published, error) {
-	result := d.flight.DoChan(a.key(), func() (any, error) {
+	d.mu.Lock()
+	flight := strconv.Itoa(d.resets) + " " + a.key() // one that began before something was forgotten is not joined
+	d.mu.Unlock()
+	result := d.flight.DoChan(flight, func() (any, error) {
 		if now := d.known(a); now != nil && now != known {
 			return now, nil
 		}
@@ -223,11 +231,12 @@ func (d *Discovery) renew(ctx context.Context, a asked, extra bool) *published {
 	d.mu.Lock()
 	resets := d.resets
 	d.mu.Unlock()
+	own := d.own(a) // before it is asked: it may be deleted meanwhile
 	got, err := d.fetch(ctx, a)
 	now := d.Now()
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	fresh := &published{Published: got, fetchedAt: now, triedAt: now}
+	fresh := &published{Published: got, fetchedAt: now, triedAt: now, own: own}
 	before := d.cache.get(a.key())
 	if before != nil {
 		fresh.extraAt = before.extraAt
@@ -246,6 +255,17 @@ func (d *Discovery) renew(ctx context.Context, a asked, extra bool) *published {
 
 func (d *Discovery) backOff() backOff {
 	return backOff{cmp.Or(d.NegativeTTL, DefaultNegativeTTL), cmp.Or(d.MaxNegativeTTL, DefaultMaxNegativeTTL)}
+}
+
+func (d *Discovery) own(a asked) bool { return d.Own != nil && d.Own(a.issuer) }
+
+// life is how long keys serve without being asked for again.
+func (d *Discovery) life(p *published) time.Duration {
+	ttl := cmp.Or(d.TTL, DefaultTTL)
+	if p.own {
+		return min(ttl, cmp.Or(d.Refetch, DefaultRefetch))
+	}
+	return ttl
 }
 
 func (d *Discovery) known(a asked) *published {

@@ -16,6 +16,7 @@ type published struct {
 	err       error         // of the last attempt
 	failures  int           // in a row
 	rest      time.Duration // from triedAt, in which a failed issuer is left alone
+	own       bool          // it answered, or was to answer, in this process
 }
 
 // fail makes p, which is not kept yet, what is known after a failure.
@@ -24,7 +25,7 @@ func (p *published) fail(before *published, err error, b backOff) {
 	if before != nil {
 		p.failures = before.failures + 1
 	}
-	if before != nil && !errors.Is(err, errWithdrawn) {
+	if before != nil && !before.own && !p.own && !errors.Is(err, errWithdrawn) {
 		p.Published, p.fetchedAt = before.Published, before.fetchedAt
 	}
 	var later *NotNow

@@ -294,7 +294,7 @@ func TestAFetchThatAResetOvertookIsNotKept(t *testing.T) {
 	t.Parallel()
 	w := &web{block: make(chan struct{}), begun: make(chan struct{})}
 	w.publish(t, issuer, jwk(t, "k1"))
-	d := &token.Discovery{Fetcher: w, Now: newClock().now}
+	d := &token.Discovery{Fetcher: w, Now: newClock().now, Timeout: time.Minute}
 	var group sync.WaitGroup
 	group.Go(func() {
 		if _, err := d.PublicKeys(t.Context(), issuer, ""); err != nil {

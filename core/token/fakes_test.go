@@ -136,6 +136,21 @@ func (w *web) set(url, doc string) {
 	w.docs[url] = doc
 }
 
+// withdraw takes an issuer's documents away.
+func (w *web) withdraw(issuer string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	delete(w.docs, issuer+"/.well-known/openid-configuration")
+	delete(w.docs, issuer+"/keys")
+}
+
+// unblock lets fetches that begin from now on pass.
+func (w *web) unblock() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.block = nil
+}
+
 func (w *web) count() int {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -148,8 +148,8 @@ func (rule rules) named(all []identity, sel selector, out *identity) (note strin
 	return "no identity of the machine has this " + selectors[sel.name] + " id"
 }
 
-// identities reads what a machine has now: the system-assigned one first. What is deleted, or of another tenant
-// than the machine's, is left out.
+// identities reads what a machine has now: the system-assigned one first. What is deleted, has been made anew
+// since it was assigned, or is of another tenant than the machine's, is left out.
 func (s *Service) identities(ctx context.Context, m directory.Machine) ([]identity, error) {
 	var out []identity
 	add := func(tenant, id string, user bool, belongs func(directory.ServicePrincipal) bool) error {
@@ -179,7 +179,7 @@ func (s *Service) identities(ctx context.Context, m directory.Machine) ([]identi
 		if err := json.Unmarshal(r.Body, &body); err != nil {
 			return nil, fmt.Errorf("read identity %s of machine %s: %w", id, m.Name, err)
 		}
-		if !strings.EqualFold(body.TenantID, m.TenantID) {
+		if was, noted := m.Principals[id]; !strings.EqualFold(body.TenantID, m.TenantID) || noted && !strings.EqualFold(body.PrincipalID, was) {
 			continue
 		}
 		same := func(p directory.ServicePrincipal) bool { return strings.EqualFold(p.ResourceID, r.ID) }

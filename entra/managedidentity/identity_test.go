@@ -60,6 +60,41 @@ func TestAnIdentityIsChosen(t *testing.T) {
 	}
 }
 
+// An identity that was deleted and made again has the name that it had, and another service principal.
+func TestAnIdentityThatWasMadeAnewIsNotTheOneThatWasAssigned(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		assigned map[string]string
+		query    string
+		want     string // principal, or the body of the refusal
+	}{
+		"the one that was assigned":              {map[string]string{oneID: strings.ToUpper(oneSP)}, "", oneSP},
+		"another one under its name":             {map[string]string{oneID: twoSP}, "", notFound},
+		"another one by its client id":           {map[string]string{oneID: twoSP}, "&client_id=" + oneApp, notFound},
+		"another one by its ARM id":              {map[string]string{oneID: twoSP}, "&msi_res_id=" + oneID, notFound},
+		"one of which nothing was noted":         {nil, "", oneSP},
+		"one of which nothing was noted, beside": {map[string]string{twoID: twoSP}, "", oneSP},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			w.machine("default", directory.MachineVM, "", oneID)
+			m := w.machines["default"]
+			m.Principals = c.assigned
+			w.machines["default"] = m
+			status, body := w.body(vm(ok + c.query))
+			if status != http.StatusOK {
+				body = strings.TrimSpace(body)
+			} else {
+				body = w.issued[0].PrincipalID
+			}
+			if body != c.want {
+				t.Errorf("%d %s, want %s", status, body, c.want)
+			}
+		})
+	}
+}
+
 func TestEveryDecisionIsOnRecordWithItsChecks(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {

@@ -23,9 +23,15 @@ func (r *Root) covers(name string) bool {
 	})
 }
 
+// topLevel reports whether a name has one label: a root for it would be one for all the names below it.
+func topLevel(name string) bool { return !strings.Contains(name, ".") }
+
 // forHost makes a root of the same key that may certify one host and what is below it. It has a name of its
 // own, by which clients tell it from the others; a hash, because names end at 64 characters and hosts do not.
 func (r *Root) forHost(host string, now time.Time) (*Root, error) {
+	if topLevel(host) {
+		return nil, fmt.Errorf("%q is a top-level name, which no local authority is for", host)
+	}
 	sum := sha256.Sum256([]byte(host))
 	c, err := sign(r.key, fmt.Sprintf("%s host %x", r.Certificate.Subject.CommonName, sum[:8]), []string{host}, nil, now, r.rand)
 	if err != nil {
@@ -98,7 +104,7 @@ func (l *Leaves) Adopt(kept []byte, hosts []string) {
 			continue
 		}
 		host := c.PermittedDNSDomains[0]
-		if key, is := c.PublicKey.(*ecdsa.PublicKey); !is || !l.Root.key.PublicKey.Equal(key) || !wanted[host] || l.Now().Add(leafLife).After(c.NotAfter) {
+		if key, is := c.PublicKey.(*ecdsa.PublicKey); !is || !l.Root.key.PublicKey.Equal(key) || !wanted[host] || topLevel(host) || l.Now().Add(leafLife).After(c.NotAfter) {
 			continue
 		}
 		if l.hosts == nil {

@@ -77,12 +77,12 @@ func TestAMachinesMetadataIsAnsweredInATunnel(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			conn, err := net.DialTimeout("tcp", w.addr, 5*time.Second)
+			conn, err := net.DialTimeout("tcp", w.addr, time.Minute)
 			if err != nil {
 				t.Fatal(err)
 			}
 			defer conn.Close()
-			_ = conn.SetDeadline(time.Now().Add(5 * time.Second))
+			_ = conn.SetDeadline(time.Now().Add(time.Minute))
 			// Both are sent at once: what was sent ahead is not lost.
 			fmt.Fprintf(conn, "CONNECT %[1]s HTTP/1.1\r\nHost: %[1]s\r\n\r\nGET /computeMetadata/v1/instance HTTP/1.1\r\nHost: %[1]s\r\nConnection: close\r\n\r\n", c.target)
 			r := bufio.NewReader(conn)

@@ -41,8 +41,9 @@ type Proxy struct {
 	Inner *Listener
 	// Own reports whether host:port is this server's own TLS address, answered here as well.
 	Own func(hostport string) bool
-	// Answers reports whether a host is that of an issuer that is served here; nil answers none.
-	Answers func(hostport string) bool
+	// Answers reports whether a host is that of an issuer that is served here; nil answers none. After an
+	// error the host is refused.
+	Answers func(hostport string) (bool, error)
 	// Metadata answers plain requests for a machine's metadata: to the link-local addresses, and to the
 	// proxy's own. nil is none.
 	Metadata http.Handler
@@ -173,8 +174,19 @@ func (p *Proxy) decide(r *http.Request, target string) (kind, why string) {
 			return refused, fmt.Sprintf("Treaty answers %s on port 443 only", host)
 		}
 		return answered, ""
-	case p.Own != nil && p.Own(target), p.Answers != nil && p.Answers(strings.TrimSuffix(target, ":443")):
+	case p.Own != nil && p.Own(target):
 		return answered, ""
+	}
+	if p.Answers != nil {
+		hosted, err := p.Answers(strings.TrimSuffix(target, ":443"))
+		switch {
+		case err != nil:
+			return refused, fmt.Sprintf("Treaty cannot tell whether it serves %s", host)
+		case hosted:
+			return answered, ""
+		}
+	}
+	switch {
 	case names.Cloud(host):
 		return refused, fmt.Sprintf("Treaty does not serve %s and lets nothing meant for a cloud leave this machine", host)
 	case p.Tunnel == "none", p.Tunnel != "all" && !fromLoopback(r.RemoteAddr):

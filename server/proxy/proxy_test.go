@@ -37,7 +37,7 @@ func start(t *testing.T, tunnel string) *world {
 	srv := &http.Server{
 		Handler:           http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { fmt.Fprintf(w, "%s %s", r.Proto, r.Host) }),
 		TLSConfig:         &tls.Config{GetCertificate: leaves.Certificate, MinVersion: tls.VersionTLS12},
-		ReadHeaderTimeout: time.Second,
+		ReadHeaderTimeout: time.Minute,
 	}
 	go func() { _ = srv.ServeTLS(inner, "", "") }()
 	plain := NewListener(inner.Addr())
@@ -54,7 +54,7 @@ func start(t *testing.T, tunnel string) *world {
 }
 
 func (w *world) client() *http.Client {
-	return &http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{
+	return &http.Client{Timeout: time.Minute, Transport: &http.Transport{
 		Proxy:             http.ProxyURL(&url.URL{Scheme: "http", Host: w.addr}),
 		TLSClientConfig:   &tls.Config{RootCAs: w.ca.Pool()},
 		ForceAttemptHTTP2: true,

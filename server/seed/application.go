@@ -29,7 +29,7 @@ func (t Target) application(ctx context.Context, ps *config.Problems, path strin
 // time, wrote in between.
 func again(f func() error) error {
 	err := f()
-	for range 3 {
+	for range attempts {
 		if !errors.Is(err, fault.Conflict) {
 			return err
 		}
@@ -37,6 +37,9 @@ func again(f func() error) error {
 	}
 	return err
 }
+
+// attempts bounds again: each one that is lost is one that another replica has won.
+const attempts = 16
 
 // register creates or updates an application and gives its object id.
 func (t Target) register(ctx context.Context, want directory.Application) (id string, err error) {

@@ -11,6 +11,7 @@ import (
 	"github.com/treatyfed/treaty/core/credential"
 	"github.com/treatyfed/treaty/core/directory"
 	"github.com/treatyfed/treaty/core/fault"
+	"github.com/treatyfed/treaty/entra/graph"
 	"github.com/treatyfed/treaty/server/config"
 )
 
@@ -131,7 +132,7 @@ func (t Target) account(ctx context.Context, ps *config.Problems, path string, a
 			continue
 		}
 		for j, identity := range p.Identities {
-			note(ps, fmt.Sprintf("%s.identities[%d]", at, j), t.identity(ctx, p, identity))
+			note(ps, fmt.Sprintf("%s.identities[%d]", at, j), again(func() error { return t.identity(ctx, p, identity) }))
 		}
 	}
 }
@@ -260,31 +261,30 @@ func (t Target) tenant(ctx context.Context, ps *config.Problems, path string, tn
 	}
 }
 
-// Refresh gives a tenant what every tenant has, beside replicas that do the same.
+// Refresh gives a tenant the service principals of Microsoft's own resources, and brings those it has up to
+// the roles and names that this version serves, beside replicas that do the same.
 func (t Target) Refresh(ctx context.Context, tn directory.Tenant) error {
-	return again(func() error { return t.ensureFirstParty(ctx, tn) })
-}
-
-// ensureFirstParty gives a tenant the service principals of Microsoft's own resources, and brings those it
-// has up to the roles and names that this version serves.
-func (t Target) ensureFirstParty(ctx context.Context, tn directory.Tenant) error {
 	n := 0
 	newID := func() string { n++; return Derived(tn.ID, "first party", fmt.Sprint(n)) }
 	for _, want := range t.FirstParty(tn, newID) {
 		want.ID = Derived(tn.ID, "first party", want.AppID)
-		have, err := t.Principals.PrincipalByAppID(ctx, tn.ID, want.AppID)
-		switch {
-		case errors.Is(err, fault.NotFound):
-			err = t.Principals.CreatePrincipal(ctx, want)
-		case err == nil && (!slices.Equal(have.Names, want.Names) || len(have.Roles) != len(want.Roles) || have.TokenVersion != want.TokenVersion):
-			have.Names, have.Roles, have.TokenVersion = want.Names, want.Roles, want.TokenVersion
-			err = t.Principals.UpdatePrincipal(ctx, have)
-		}
-		if err != nil {
+		if err := again(func() error { return t.firstParty(ctx, want) }); err != nil {
 			return fmt.Errorf("%s: %w", want.DisplayName, err)
 		}
 	}
 	return nil
+}
+
+func (t Target) firstParty(ctx context.Context, want directory.ServicePrincipal) error {
+	have, err := t.Principals.PrincipalByAppID(ctx, want.TenantID, want.AppID)
+	if errors.Is(err, fault.NotFound) {
+		return t.Principals.CreatePrincipal(ctx, want)
+	}
+	if err != nil || slices.Equal(have.Names, want.Names) && len(have.Roles) == len(want.Roles) && have.TokenVersion == want.TokenVersion {
+		return err
+	}
+	have.Names, have.Roles, have.TokenVersion = want.Names, want.Roles, want.TokenVersion
+	return t.Principals.UpdatePrincipal(ctx, have)
 }
 
 func (t Target) user(ctx context.Context, tenant string, u User) error {
@@ -343,7 +343,7 @@ func (t Target) permission(ctx context.Context, sp directory.ServicePrincipal, g
 		return fmt.Errorf("%s offers no role %s", name, g.Role)
 	}
 	err = t.Assignments.AssignAppRole(ctx, directory.AppRoleAssignment{
-		ID: Derived(sp.ID, resource.ID, roles[i].ID), TenantID: sp.TenantID, PrincipalID: sp.ID, PrincipalType: "ServicePrincipal",
+		ID: graph.AssignmentID(sp.ID, derived(sp.ID, resource.ID, roles[i].ID)), TenantID: sp.TenantID, PrincipalID: sp.ID, PrincipalType: "ServicePrincipal",
 		PrincipalName: sp.DisplayName, ResourceID: resource.ID, ResourceName: resource.DisplayName, RoleID: roles[i].ID, CreatedAt: t.Now(),
 	})
 	if errors.Is(err, fault.Conflict) { // it holds the role

@@ -214,11 +214,17 @@ func (t Target) trusts(ctx context.Context, ps *config.Problems, path string, a 
 			continue
 		}
 		ids, err := t.principals(ctx, ps, at, doc)
-		if !note(ps, at, err) || reflect.DeepEqual(ids, role.TrustIDs) {
+		if !note(ps, at, err) {
 			continue
 		}
-		role.TrustIDs = ids
-		note(ps, at, t.IAM.Roles.Update(ctx, role))
+		note(ps, at, again(func() error {
+			role, err := t.IAM.Roles.Named(ctx, a.ID, r.Name)
+			if err != nil || reflect.DeepEqual(ids, role.TrustIDs) {
+				return err
+			}
+			role.TrustIDs = ids
+			return t.IAM.Roles.Update(ctx, role)
+		}))
 	}
 }
 

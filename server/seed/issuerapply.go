@@ -6,11 +6,16 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/netip"
+	"net/url"
 	"slices"
+	"strings"
 
 	"github.com/treatyfed/treaty/core/directory"
 	"github.com/treatyfed/treaty/core/fault"
+	"github.com/treatyfed/treaty/idp"
 	"github.com/treatyfed/treaty/server/config"
+	"github.com/treatyfed/treaty/server/names"
 )
 
 // wellKnown are the issuers of the presets that imitate a service with a single one (GitHub, "OpenID
@@ -38,15 +43,31 @@ func (t Target) Issuer(i Issuer, have directory.Issuer) (directory.Issuer, error
 	i.complete()
 	or(&i.URL, t.IssuerURL(i.Name, i.Preset))
 	out, err := i.Directory(t.Sealer.Hash, t.Now(), have)
-	if err != nil || t.Answered == nil {
+	if err != nil || t.IssuerBase != "" && out.URL == t.IssuerURL(out.Name, "") {
 		return out, err
 	}
 	for _, p := range out.Places {
-		if t.Answered(p.Host) {
-			return out, config.Problems{{Path: "url", Text: p.Host + " answers as the cloud's own here, an issuer would never be asked"}}
+		if why := t.refuseHost(p.Host); why != "" {
+			return out, config.Problems{{Path: "url", Text: why}}
 		}
 	}
 	return out, nil
+}
+
+// refuseHost says why an issuer cannot have a place at a host, but for a hub's at its own address, "" when it can.
+func (t Target) refuseHost(host string) string {
+	name := names.Host(host)
+	base, err := url.Parse(t.IssuerBase)
+	_, noAddress := netip.ParseAddr(name)
+	switch {
+	case t.Answered != nil && t.Answered(host):
+		return host + " answers as the cloud's own here, an issuer would never be asked"
+	case t.IssuerBase != "" && (err != nil || idp.PlaceHost(base.Host) == host):
+		return host + " is this server's own: there an issuer is at " + t.IssuerBase + "/NAME, by its name"
+	case noAddress != nil && !strings.Contains(name, ".") && !names.Loopback(name):
+		return host + " is a name of one label, and would stand for all names below it"
+	}
+	return ""
 }
 
 // issuer makes an issuer or brings it up to the document. Clients and secrets that the document does not

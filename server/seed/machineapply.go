@@ -129,6 +129,10 @@ func (t Target) machine(ctx context.Context, tenant, id string, m Machine, named
 		}
 		if !slices.Contains(want.Identities, r.ID) {
 			want.Identities = append(want.Identities, r.ID)
+			if want.Principals == nil {
+				want.Principals = map[string]string{}
+			}
+			want.Principals[r.ID] = of.PrincipalID
 		}
 	}
 	if m.SystemAssigned {

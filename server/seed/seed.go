@@ -321,6 +321,11 @@ const namespace = "4b0fc1c6-3cd8-4a4c-9e63-6cbfb4d0a1a4"
 
 // Derived is the UUID version 5 (RFC 9562 section 5.5) of names in Treaty's namespace.
 func Derived(names ...string) string {
+	b := derived(names...)
+	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
+}
+
+func derived(names ...string) [16]byte {
 	h := sha1.New()
 	ns, err := hex.DecodeString(strings.ReplaceAll(namespace, "-", ""))
 	if err != nil {
@@ -330,8 +335,8 @@ func Derived(names ...string) string {
 	for _, n := range names {
 		fmt.Fprintf(h, "%d:%s", len(n), n)
 	}
-	b := h.Sum(nil)[:16]
+	b := [16]byte(h.Sum(nil))
 	b[6] = b[6]&0x0f | 0x50
 	b[8] = b[8]&0x3f | 0x80
-	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
+	return b
 }

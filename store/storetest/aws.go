@@ -273,4 +273,16 @@ func resolving(t *testing.T, s *store.Store) {
 	if kinds[""] != 1 || kinds[fault.Conflict] != several-1 {
 		t.Fatal("one identity gets a login that several want, got ", kinds)
 	}
+	kinds = together(func(n int) error {
+		return s.Identities.Link(ctx, all[0].ID, at(1), directory.Login{Provider: "public", User: numbered("person", n)})
+	})
+	if kinds[""] != 1 || kinds[fault.Conflict] != several-1 {
+		t.Fatal("an identity is one person of a provider, got ", kinds)
+	}
+	ok(t, s.Identities.Link(ctx, all[1].ID, at(1), directory.Login{Provider: "public", User: "another"}))
+	refused(t, s.Identities.Merge(ctx, all[1].ID, all[0].ID, at(2), 20), fault.Conflict, "provider")
+	got(t, false)(func() (bool, error) {
+		i, err := s.Identities.Identity(ctx, all[1].ID)
+		return i.Disabled || len(i.Logins) == 0, err
+	}())
 }

@@ -14,7 +14,7 @@ import (
 func machine(name string) directory.Machine {
 	return directory.Machine{ID: "vm of " + name, Name: name, Kind: directory.MachineVM, TenantID: "t", Subscription: "s",
 		ResourceID: "/subscriptions/s/resourceGroups/vms/providers/Microsoft.Compute/virtualMachines/" + name, System: "system of " + name,
-		Identities: []string{identityResource("rg", "mi").ID}, CreatedAt: at(0), Version: 1}
+		Identities: []string{identityResource("rg", "mi").ID}, Principals: map[string]string{identityResource("rg", "mi").ID: "mi"}, CreatedAt: at(0), Version: 1}
 }
 
 // system is the principal of a machine's system-assigned identity.

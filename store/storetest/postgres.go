@@ -57,7 +57,7 @@ func StartPostgres(tb testing.TB) *Postgres {
 		}
 	}
 	serve(tb, dir, append(as, filepath.Join(bin, "postgres"), "-D", data, "-k", dir, "-F",
-		"-c", "listen_addresses=", "-c", "max_connections=200", "-c", "synchronous_commit=off", "-c", "full_page_writes=off"))
+		"-c", "listen_addresses=", "-c", "max_connections=1000", "-c", "synchronous_commit=off", "-c", "full_page_writes=off"))
 	return &Postgres{socket: dir}
 }
 
@@ -83,7 +83,10 @@ func serve(tb testing.TB, dir string, server []string) {
 		defer close(ended)
 		for lines := bufio.NewScanner(stderr); lines.Scan(); {
 			if strings.Contains(lines.Text(), "ready to accept connections") {
-				ready <- true
+				select {
+				case ready <- true:
+				default: // it said so before
+				}
 			}
 			if said.Len() < 1<<16 {
 				said.WriteString(lines.Text() + "\n")
