@@ -3,7 +3,6 @@ package graph
 import (
 	"bytes"
 	"context"
-	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -19,15 +18,15 @@ import (
 	"github.com/treatyfed/treaty/wire/rest"
 )
 
-// jsonType is the Content-Type of Graph's JSON.
-const jsonType = "application/json;odata.metadata=minimal;odata.streaming=true;IEEE754Compatible=false;charset=utf-8"
-
 // answer is a response with a body; a nil *answer is 204.
 type answer struct {
 	status   int // 0: 200
 	body     any
 	location string
 	plain    bool // text/plain, for $count
+
+	references bool   // the body is a reference or a list of them
+	metadata   string // how much control information it has
 }
 
 // Status is 200 unless set.
@@ -40,7 +39,7 @@ func (a *answer) Status() int {
 
 // Headers are those of an answer with a body.
 func (a *answer) Headers() http.Header {
-	h := http.Header{"Content-Type": {jsonType}, "OData-Version": {"4.0"}}
+	h := http.Header{"Content-Type": {jsonType(a.metadata)}, "OData-Version": {"4.0"}}
 	if a.plain {
 		h.Set("Content-Type", "text/plain")
 	}
@@ -199,9 +198,6 @@ func (s *Service) newGUID() string {
 	x := hex.EncodeToString(b)
 	return x[:8] + "-" + x[8:12] + "-" + x[12:16] + "-" + x[16:20] + "-" + x[20:]
 }
-
-// newKey makes the kind of id that assignments have: 43 characters of base64url.
-func (s *Service) newKey() string { return base64.RawURLEncoding.EncodeToString(s.random(32)) }
 
 // isGUID reports whether id is a GUID in its usual form.
 func isGUID(id string) bool {

@@ -2,6 +2,8 @@ package graph
 
 import (
 	"context"
+	"encoding/base64"
+	"encoding/hex"
 	"errors"
 	"slices"
 	"strings"
@@ -26,6 +28,21 @@ var assignmentSchema = newSchema("AppRoleAssignment", odata.Type{Name: "appRoleA
 	property{name: "resourceDisplayName", readOnly: true},
 	property{name: "resourceId", form: aGUID},
 )
+
+// AssignmentID makes an id as Graph gives assignments: the 16 bytes of the principal's GUID, in the order in
+// which .NET writes them, and 16 bytes more, as 43 characters of base64url. In the example of
+// New-MgGroupAppRoleAssignment, eI168IzxAkyzOZ66zgJRIqVVeeA1CVFKmaBn-MGn0Bw starts with the principalId
+// f07a8d78-f18c-4c02-b339-9ebace025122.
+func AssignmentID(principal string, rest [16]byte) string {
+	b, err := hex.DecodeString(strings.ReplaceAll(principal, "-", ""))
+	if err != nil || len(b) != 16 {
+		b = make([]byte, 16) // no GUID: nothing to start with
+	}
+	slices.Reverse(b[0:4])
+	slices.Reverse(b[4:6])
+	slices.Reverse(b[6:8])
+	return base64.RawURLEncoding.EncodeToString(append(b, rest[:]...))
+}
 
 func assignmentResource(a directory.AppRoleAssignment) map[string]any {
 	return map[string]any{
@@ -161,7 +178,7 @@ func (s *Service) createAssignment(at side) func(context.Context, *call, *keyBod
 		if err != nil {
 			return nil, err
 		}
-		a := directory.AppRoleAssignment{ID: s.newKey(), TenantID: c.tenant.ID, RoleID: defaultAccess, CreatedAt: s.Now().UTC()}
+		a := directory.AppRoleAssignment{TenantID: c.tenant.ID, RoleID: defaultAccess, CreatedAt: s.Now().UTC()}
 		for _, m := range []struct {
 			name string
 			to   *string
@@ -177,6 +194,7 @@ func (s *Service) createAssignment(at side) func(context.Context, *call, *keyBod
 		if err := s.complete(ctx, c, &a); err != nil {
 			return nil, err
 		}
+		a.ID = AssignmentID(a.PrincipalID, [16]byte(s.random(16)))
 		if err := s.AppRoleAssignments.AssignAppRole(ctx, a); err != nil {
 			if errors.Is(err, fault.Conflict) {
 				return nil, badRequest("Permission being assigned already exists on the object")

@@ -26,9 +26,27 @@ type call struct {
 	path    string // as it was asked, for nextLink
 	params  url.Values
 	header  http.Header
+
+	metadata string // how much control information the answer is to have
 }
 
 func (c *call) beta() bool { return c.version == "beta" }
+
+// withoutTenant drops the segment behind the version of a normalised path, if it names the caller's own
+// tenant: by its id, by one of its verified domains or as "myorganization", as Azure AD Graph had it and
+// Microsoft Graph still takes it. Another tenant's stays, and is an unknown segment like any other.
+func (c *call) withoutTenant(path string) string {
+	version, rest, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
+	segment, rest, more := strings.Cut(rest, "/")
+	name, err := url.PathUnescape(segment)
+	if err != nil || !strings.EqualFold(name, c.tenant.ID) && !strings.EqualFold(name, "myorganization") && !containsFold(c.tenant.Domains, name) {
+		return path
+	}
+	if !more {
+		return "/" + version
+	}
+	return "/" + version + "/" + rest
+}
 
 // prefers reports whether the Prefer header holds a preference (RFC 7240).
 func (c *call) prefers(preference string) bool {
@@ -57,7 +75,11 @@ func route[In any](s *Service, method, path, operation string, h func(context.Co
 		if c == nil {
 			return nil, fault.New(fault.Internal, "graph "+operation, "the request was not authenticated")
 		}
-		return h(ctx, c, in)
+		a, err := h(ctx, c, in)
+		if a != nil {
+			c.dress(a)
+		}
+		return a, err
 	})
 }
 

@@ -8,8 +8,8 @@
 // the repositories of core/directory. Every write and every refusal by permission is audited.
 //
 // URLs: /{v1.0|beta}/{applications|servicePrincipals}[/{id}|(appId='…')|(uniqueName='…')][/…], …/users,
-// /organization, /domains, /oauth2PermissionGrants, /directoryObjects, /me. What Graph has beyond that is
-// answered as Graph answers unknown segments.
+// /organization, /domains, /oauth2PermissionGrants, /directoryObjects, /me, each with or without the caller's
+// tenant behind the version. What Graph has beyond that is answered as Graph answers unknown segments.
 package graph
 
 import (
@@ -130,8 +130,9 @@ func (s *Service) admit(r *http.Request) (*call, string, error) {
 		return nil, "", &failure{Status: http.StatusBadRequest, Code: "BadRequest", Message: "Invalid version: " + clip(version)}
 	}
 	c.version, c.path, c.header = version, strings.TrimSuffix(r.URL.EscapedPath(), "/"), r.Header
+	c.metadata = wantedMetadata(r.Header)
 	c.params, err = rest.ParseQuery(r.URL.RawQuery)
-	return c, path, err
+	return c, c.withoutTenant(path), err
 }
 
 // unmatched makes the error of a path that no route serves: 405 when another method is served there,

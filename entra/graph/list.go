@@ -83,7 +83,7 @@ func (s *Service) list(ctx context.Context, c *call, col collection) (*answer, e
 	}
 	out := make([]map[string]any, 0, len(items))
 	for _, item := range items {
-		item, err := col.present(ctx, q, item)
+		item, err := col.present(ctx, q, s.described(c, col.context, item))
 		if err != nil {
 			return nil, err
 		}
@@ -209,7 +209,7 @@ func (s *Service) one(ctx context.Context, c *call, col collection, item map[str
 	if err != nil {
 		return nil, err
 	}
-	out, err := col.present(ctx, q, item)
+	out, err := col.present(ctx, q, s.described(c, col.context, item))
 	if err != nil {
 		return nil, err
 	}
@@ -220,7 +220,7 @@ func (s *Service) one(ctx context.Context, c *call, col collection, item map[str
 
 // created answers with a resource that was just made.
 func (s *Service) created(c *call, context string, item map[string]any) *answer {
-	out := maps.Clone(item)
+	out := maps.Clone(s.described(c, context, item))
 	out["@odata.context"] = s.metadata(c, context+"/$entity")
 	return &answer{status: 201, body: out}
 }

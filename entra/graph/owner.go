@@ -3,7 +3,6 @@ package graph
 import (
 	"context"
 	"encoding/json"
-	"net/url"
 	"slices"
 	"strings"
 
@@ -90,17 +89,21 @@ func (s *Service) ownersOf(ctx context.Context, c *call, o object, limit int) ([
 func (s *Service) expandObject(ctx context.Context, c *call, o object, item map[string]any, e odata.Expansion) error {
 	var found []map[string]any
 	var err error
+	of := "directoryObjects"
 	switch e.Property {
 	case "owners":
 		found, err = s.ownersOf(ctx, c, o, maxExpanded)
 	case "federatedIdentityCredentials":
 		var col collection
+		of = federatedContext(o.id())
 		if col, err = s.federatedList(ctx, c, o.id()); err == nil {
 			found, _, err = col.fetch(ctx, "", maxFederated)
 		}
 	case "appRoleAssignments":
+		of = ofPrincipal.context(o.id())
 		found, err = s.assignments(ctx, c, o.id(), ofPrincipal)
 	case "appRoleAssignedTo":
+		of = onResource.context(o.id())
 		found, err = s.assignments(ctx, c, o.id(), onResource)
 	}
 	if err != nil {
@@ -108,7 +111,7 @@ func (s *Service) expandObject(ctx context.Context, c *call, o object, item map[
 	}
 	out := make([]map[string]any, 0, len(found))
 	for _, m := range found[:min(len(found), maxExpanded)] {
-		out = append(out, e.Project(m))
+		out = append(out, e.Project(s.described(c, of, m)))
 	}
 	item[e.Property] = out
 	return nil
@@ -126,24 +129,6 @@ func (s *Service) listOwners(kind string) func(context.Context, *call, *byKey) (
 		}
 		return s.list(ctx, c, collection{typ: directoryObjects, context: "directoryObjects", fetch: inMemory(owners)})
 	}
-}
-
-// reference reads the id at the end of an @odata.id or bound URL: …/directoryObjects/{id}.
-func reference(raw json.RawMessage) (string, error) {
-	var link string
-	if err := rest.Decode(raw, &link); err != nil || len(link) > maxText {
-		return "", badRequest("Invalid URL format specified for @odata.id.")
-	}
-	u, err := url.Parse(link)
-	if err != nil {
-		return "", badRequest("Invalid URL format specified for @odata.id.")
-	}
-	path, ok := segments.Normalise(u.EscapedPath())
-	id := path[strings.LastIndexByte(path, '/')+1:]
-	if !ok || !isGUID(id) {
-		return "", badRequest("Invalid URL format specified for @odata.id.")
-	}
-	return strings.ToLower(id), nil
 }
 
 // ownable refuses what cannot own: owners are users and service principals of the tenant.

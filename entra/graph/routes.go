@@ -47,7 +47,9 @@ func (s *Service) routes() []rest.Route {
 			route(s, "POST", kind+"/{key}/addKey", "addKey", s.addKey(kind)),
 			route(s, "POST", kind+"/{key}/removeKey", "removeKey", s.removeKey(kind)),
 			route(s, "GET", kind+"/{key}/owners", "List owners", s.listOwners(kind)),
+			route(s, "GET", kind+"/{key}/owners/$ref", "List owner references", s.listOwnerReferences(kind)),
 			route(s, "POST", kind+"/{key}/owners/$ref", "Add owner", s.addOwner(kind)),
+			route(s, "GET", kind+"/{key}/owners/{child}/$ref", "Get owner reference", s.getOwnerReference(kind)),
 			route(s, "DELETE", kind+"/{key}/owners/{child}/$ref", "Remove owner", s.removeOwner(kind)),
 		)
 	}

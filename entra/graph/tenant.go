@@ -166,7 +166,7 @@ func (s *Service) getByIDs(ctx context.Context, c *call, in *withBody) (*answer,
 		if len(types) > 0 && !containsFold(types, strings.TrimPrefix(kind, "#microsoft.graph.")) && !containsFold(types, "directoryObject") {
 			continue
 		}
-		found = append(found, c.limitedView(m))
+		found = append(found, s.described(c, "directoryObjects", c.limitedView(m)))
 	}
 	return &answer{body: map[string]any{"@odata.context": s.metadata(c, "directoryObjects"), "value": found}}, nil
 }
