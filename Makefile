@@ -27,10 +27,10 @@ unit: ## every test but the real clients
 fuzz: ## each fuzz target with FUZZINPUTS inputs
 	scripts/fuzz.sh $(FUZZINPUTS)
 
-clients: build ## unmodified aws, az, boto3, MSAL and Node clients against a real server
+clients: build ## unmodified aws, az, boto3, MSAL, Terraform and Node clients against a real server
 	$(GO) test -count=1 -timeout 30m ./clients/...
 
-install-clients: ## what the client tests need, from Debian and npm, when missing and permitted
+install-clients: ## what the client tests need, from Debian, npm and the Go module proxy, when missing and permitted
 	scripts/install-clients.sh
 
 bench: ## figures as ratios to floors measured in the same run; see docs/performance.md

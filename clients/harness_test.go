@@ -121,7 +121,7 @@ func need(t *testing.T, path string) string {
 	if _, err := os.Stat(path); err == nil {
 		return path
 	}
-	reason := path + " is not installed (scripts/install-clients.sh installs it, as root)"
+	reason := path + " is not installed (scripts/install-clients.sh installs it; what is Debian's, as root)"
 	if os.Getenv("CI") == "true" {
 		t.Fatal(reason)
 	}

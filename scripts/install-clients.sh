@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Installs the real clients that the tests run, from Debian's packages and the npm registry, where they
-# are missing. Without root it installs nothing from Debian: the tests that need a missing client then skip with their
-# reason, or fail when CI=true.
+# Installs the real clients that the tests run, from Debian's packages, the npm registry and the Go module proxy,
+# where they are missing. Without root it installs nothing from Debian: the tests that need a missing client then skip
+# with their reason, or fail when CI=true.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -56,3 +56,18 @@ if command -v npm >/dev/null; then
 else
 	echo "npm is not installed: the Node clients will not be tested" >&2
 fi
+
+# OpenTofu and Terraform's AWS provider are in no package of Debian: they are built from the Go module proxy, each by a
+# module of its own, which alone says their versions (docs/decisions/0008-terraform.md).
+build() { # the module's folder, the package, the binary
+	local module=clients/terraform/$1 out=$PWD/bin/clients/$3
+	if [ -e "$out" ] && [ -z "$(find "$module" -newer "$out" -print -quit)" ]; then return; fi
+	echo "building $3 from the Go module proxy takes some minutes" >&2
+	persistently go -C "$module" list -deps "$2" &&
+		CGO_ENABLED=0 go -C "$module" build -trimpath -ldflags '-s -w' -o "$out" "$2" &&
+		touch "$out" && # go build leaves a binary alone that would come out the same
+		echo "built $3" >&2
+}
+build core github.com/opentofu/opentofu/cmd/tofu tofu || echo "OpenTofu is not built: Terraform will not be tested" >&2
+build provider github.com/terraform-providers/terraform-provider-aws terraform-provider-aws ||
+	echo "Terraform's AWS provider is not built: it will not be tested" >&2
