@@ -152,10 +152,17 @@ func touch(ctx context.Context, q querier, op, id string, at time.Time) (string,
 	return got.pool, err
 }
 
-func (r *identities) Link(ctx context.Context, id string, at time.Time, logins ...directory.Login) error {
-	op := "link identity " + id
+func (r *identities) Link(ctx context.Context, seen directory.Identity, at time.Time, logins ...directory.Login) error {
+	id, op := seen.ID, "link identity "+seen.ID
 	return failed(op, nil, r.db.tx(ctx, func(q querier) error {
 		pool, err := touch(ctx, q, op, id, at)
+		if err != nil {
+			return err
+		}
+		have, err := list(ctx, q, op, scanLogin, `select provider, login_user from identity_login where identity_id = $1`, id)
+		if err == nil && !slices.Equal(ordered(have), ordered(seen.Logins)) {
+			err = fault.New(fault.Conflict, op, "logins")
+		}
 		if err != nil {
 			return err
 		}
@@ -176,9 +183,11 @@ func (r *identities) Link(ctx context.Context, id string, at time.Time, logins .
 				return fault.New(fault.Conflict, op, "login")
 			}
 		}
-		return onePerson(ctx, q, op, pool, id)
+		return nil
 	}))
 }
+
+func scanLogin(r *sql.Rows) (l directory.Login, err error) { return l, r.Scan(&l.Provider, &l.User) }
 
 // onePerson refuses an identity, locked by touch, of two users of one provider, but for the pool's own
 // developers' users. Callers look first and see less: another may link between their look and their write.

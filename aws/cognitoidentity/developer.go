@@ -105,18 +105,22 @@ func (d developers) identify(ctx context.Context, pool directory.IdentityPool, i
 		return d.settle(ctx, pool, i, all)
 	}
 	i, err := d.in(ctx, pool, *id)
-	if err != nil {
-		return i, err
-	}
-	if !slices.Contains(i.Logins, user) {
-		if err = d.mayVouch(ctx, pool, i, tried); err == nil {
-			i, err = d.admit(ctx, pool, i, user, public, tried)
-		}
+	for range linkTries {
 		if err != nil {
 			return i, err
 		}
+		if slices.Contains(i.Logins, user) {
+			return d.settle(ctx, pool, i, all)
+		}
+		if err := d.mayVouch(ctx, pool, i, tried); err != nil {
+			return i, err
+		}
+		if err := d.register(ctx, pool, i, user, public); err != nil && !errors.Is(err, fault.Conflict) {
+			return i, err
+		}
+		i, err = d.live(ctx, i.ID) // with our user, or with somebody else's login, who was first: look again
 	}
-	return d.settle(ctx, pool, i, all)
+	return i, refusal(tooManyRequests, "Rate exceeded")
 }
 
 // mayVouch asks whether the caller may vouch for every developer's user that an identity has already: a new
@@ -141,83 +145,30 @@ func (d developers) mayVouch(ctx context.Context, pool directory.IdentityPool, i
 	return tried.refused
 }
 
-// admit registers a user with an identity, and then looks at the logins that came to it meanwhile, which
-// mayVouch and register did not see: a user whom one of these would have kept out is taken away again.
-func (d developers) admit(ctx context.Context, pool directory.IdentityPool, i directory.Identity, user directory.Login, public []directory.Login, tried *attempt) (directory.Identity, error) {
-	now, err := d.register(ctx, pool, i, user, public)
-	if err != nil {
-		return i, err
-	}
-	came := now
-	came.Logins = slices.DeleteFunc(slices.Clone(now.Logins), func(l directory.Login) bool { return l == user || slices.Contains(i.Logins, l) })
-	if err = d.mayVouch(ctx, pool, came, tried); err == nil {
-		err = mayName(pool, came, now, public)
-	}
-	if err == nil {
-		return now, nil
-	}
-	if undone := d.withdraw(context.WithoutCancel(ctx), now.ID, user); undone != nil {
-		return i, undone
-	}
-	return i, err
-}
-
-// withdraw takes a user from the identity that survives of one, unless somebody else has.
-func (d developers) withdraw(ctx context.Context, id string, user directory.Login) error {
-	for range linkTries {
-		i, err := d.live(ctx, id)
-		if err == nil {
-			err = d.Identities.Unlink(ctx, i.ID, d.change(i), user)
-		}
-		switch {
-		case errors.Is(err, fault.NotFound):
-			return nil
-		case !errors.Is(err, fault.Conflict): // else it was merged into another meanwhile
-			return err
-		}
-	}
-	return refusal(tooManyRequests, "Rate exceeded")
-}
-
-// mayName wants, when public providers vouch for a person by one of some logins, that the caller brings a
-// login of the identity: a backend cannot take it over by naming it (aws/aws-sdk-js issue 2327).
-func mayName(pool directory.IdentityPool, some, i directory.Identity, public []directory.Login) error {
+// register links a developer's user to an identity, unless it is registered with another one. A person whom
+// public providers vouch for must be present with one of these logins: a backend cannot take the identity
+// over by naming it (aws/aws-sdk-js issue 2327). Everything that could refuse the public logins is looked
+// at before anything is written. It is fault.Conflict if the identity is not as i any more.
+func (d developers) register(ctx context.Context, pool directory.IdentityPool, i directory.Identity, user directory.Login, public []directory.Login) error {
 	isPublic := func(l directory.Login) bool { return l.Provider != pool.DeveloperProvider }
-	if check, mismatch := hasOne(i, public); !check.OK && slices.ContainsFunc(some.Logins, isPublic) {
+	if check, mismatch := hasOne(i, public); !check.OK && slices.ContainsFunc(i.Logins, isPublic) {
 		return mismatch
-	}
-	return nil
-}
-
-// register links a developer's user to an identity, unless it is registered with another one. Everything that
-// could refuse the public logins is looked at before anything is written.
-func (d developers) register(ctx context.Context, pool directory.IdentityPool, i directory.Identity, user directory.Login, public []directory.Login) (directory.Identity, error) {
-	taken := refusal(alreadyRegistered, "The provided developer user identifier is already registered with Cognito under a different identity ID.")
-	if err := mayName(pool, i, i, public); err != nil {
-		return i, err
 	}
 	owner, err := d.Identities.ByLogin(ctx, pool.ID, user)
 	if err == nil && owner.ID != i.ID {
-		return i, taken
+		return refusal(alreadyRegistered, "The provided developer user identifier is already registered with Cognito under a different identity ID.")
 	}
 	if err != nil && !errors.Is(err, fault.NotFound) {
-		return i, err
+		return err
 	}
 	fresh, others, err := d.sort(ctx, pool, i, public)
 	if err != nil {
-		return i, err
+		return err
 	}
 	if err := mayJoin(pool, i, append(fresh, user), others); err != nil {
-		return i, err
+		return err
 	}
-	err = d.Identities.Link(ctx, i.ID, d.change(i), user)
-	if errors.Is(err, fault.Conflict) {
-		return i, taken
-	}
-	if err != nil {
-		return i, err
-	}
-	return d.live(ctx, i.ID)
+	return d.Identities.Link(ctx, i, d.change(i), user)
 }
 
 // lookup finds the users of an identity, or the identity of a user, or checks that both belong together.

@@ -15,8 +15,9 @@ import (
 // maxLogins is how many logins may be linked to one identity (API reference, MergeDeveloperIdentities).
 const maxLogins = 20
 
-// linkTries is how often linking is tried again when another request linked the same login meanwhile.
-const linkTries = 8
+// linkTries is how often linking is tried again when another request linked or merged meanwhile. Each time
+// lost is one that another has won, or our own merge, and an identity has no more than maxLogins to win.
+const linkTries = 2 * maxLogins
 
 // linker keeps logins and identities together: it finds or makes the identity of a login, links further
 // logins and merges identities that turn out to be one person.
@@ -126,7 +127,7 @@ func (l linker) join(ctx context.Context, i directory.Identity, fresh []director
 	if len(fresh) == 0 {
 		return survivor.ID, nil
 	}
-	return survivor.ID, l.Identities.Link(ctx, survivor.ID, l.change(survivor), fresh...)
+	return survivor.ID, l.Identities.Link(ctx, survivor, l.change(survivor), fresh...) // a Conflict after a merge: it has changed
 }
 
 // merge moves source's logins to destination and disables source.

@@ -20,14 +20,14 @@ type beside struct {
 	login *directory.Login
 }
 
-func (b beside) Link(ctx context.Context, id string, at time.Time, logins ...directory.Login) error {
+func (b beside) Link(ctx context.Context, seen directory.Identity, at time.Time, logins ...directory.Login) error {
 	if l := *b.login; l.User != "" {
 		*b.login = directory.Login{}
-		if err := b.repositoryOfIdentities.Link(ctx, id, at, l); err != nil {
+		if err := b.repositoryOfIdentities.Link(ctx, seen, at, l); err != nil {
 			return err
 		}
 	}
-	return b.repositoryOfIdentities.Link(ctx, id, at, logins...)
+	return b.repositoryOfIdentities.Link(ctx, seen, at, logins...)
 }
 
 func TestAUserWhomAnotherOvertakesIsNotLinkedToHisIdentity(t *testing.T) {

@@ -119,14 +119,18 @@ type overtaken struct {
 
 type repositoryOfIdentities = directory.Identities
 
-func (o overtaken) Link(ctx context.Context, id string, at time.Time, logins ...directory.Login) error {
+func (o overtaken) Link(ctx context.Context, seen directory.Identity, at time.Time, logins ...directory.Login) error {
 	if rival := *o.rival; rival != "" {
 		*o.rival = ""
-		if err := o.repositoryOfIdentities.Link(ctx, rival, at, logins...); err != nil {
+		theirs, err := o.Identity(ctx, rival)
+		if err == nil {
+			err = o.repositoryOfIdentities.Link(ctx, theirs, at, logins...)
+		}
+		if err != nil {
 			return err
 		}
 	}
-	return o.repositoryOfIdentities.Link(ctx, id, at, logins...)
+	return o.repositoryOfIdentities.Link(ctx, seen, at, logins...)
 }
 
 func TestALoginThatARivalLinksFirst(t *testing.T) {

@@ -106,13 +106,14 @@ type Identities interface {
 	// Two callers with the same login get the same identity.
 	Resolve(ctx context.Context, fresh Identity) (id Identity, created bool, err error)
 	Identity(ctx context.Context, id string) (Identity, error)
-	// Link adds logins to an identity; fault.Conflict if one belongs to another identity of the pool, or if it
-	// would be a second user of a provider other than the pool's developer provider.
-	Link(ctx context.Context, id string, at time.Time, logins ...Login) error
+	// Link adds logins to an identity as it was seen; fault.Conflict if it has other logins by now, or if one
+	// belongs to another identity of the pool. So what the caller decided about it still holds.
+	Link(ctx context.Context, seen Identity, at time.Time, logins ...Login) error
 	// Unlink removes logins; those that are not linked are fault.NotFound.
 	Unlink(ctx context.Context, id string, at time.Time, logins ...Login) error
 	// Merge moves every login of source to destination, disables source and points it there.
-	// fault.LimitExceeded when more than max logins would be linked, fault.Conflict as of Link.
+	// fault.LimitExceeded when more than max logins would be linked, fault.Conflict if there would be two users
+	// of a provider other than the pool's developer provider.
 	Merge(ctx context.Context, source, destination string, at time.Time, max int) error
 	Identities(ctx context.Context, pool, after string, limit int, hideDisabled bool) ([]Identity, error) // by ID
 	DeleteIdentity(ctx context.Context, id string) error

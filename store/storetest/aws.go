@@ -158,11 +158,13 @@ func identities(t *testing.T, s *store.Store) {
 	two := identity(t, s, "two") // a guest: no login
 	got(t, two)(r.Identity(ctx, "two"))
 
-	ok(t, r.Link(ctx, "two", at(5), login("c"), login("d"), login("c")))
-	ok(t, r.Link(ctx, "two", at(5), login("c")))
-	refused(t, r.Link(ctx, "two", at(6), login("e"), login("a")), fault.Conflict, "login")
+	ok(t, r.Link(ctx, two, at(5), login("c"), login("d"), login("c")))
+	refused(t, r.Link(ctx, two, at(5), login("e")), fault.Conflict, "logins") // it has others than were seen
+	two.Logins = []directory.Login{login("d"), login("c")}                    // in any order
+	ok(t, r.Link(ctx, two, at(5), login("c")))
+	refused(t, r.Link(ctx, two, at(6), login("e"), login("a")), fault.Conflict, "login")
 	missing[directory.Identity](t)(r.ByLogin(ctx, "p", login("e"))) // all or nothing
-	refused(t, r.Link(ctx, "nobody", at(6), login("e")), fault.NotFound)
+	refused(t, r.Link(ctx, directory.Identity{ID: "nobody"}, at(6), login("e")), fault.NotFound)
 	two.Logins, two.ModifiedAt = []directory.Login{login("c"), login("d")}, at(5)
 	got(t, two)(r.Identity(ctx, "two"))
 
@@ -210,7 +212,7 @@ func merging(t *testing.T, s *store.Store) {
 	got(t, []directory.Identity{destination, source})(r.Identities(ctx, "p", "", 9, false))
 	refused(t, r.Merge(ctx, "source", "destination", at(9), 9), fault.Conflict, "disabled")
 	refused(t, r.Merge(ctx, "destination", "source", at(9), 9), fault.Conflict, "disabled")
-	refused(t, r.Link(ctx, "source", at(9), login("z")), fault.Conflict, "disabled")
+	refused(t, r.Link(ctx, source, at(9), login("z")), fault.Conflict, "disabled")
 
 	// Each of several is merged into the same one, and back at once: one way holds for each.
 	for n := range several {
@@ -268,18 +270,22 @@ func resolving(t *testing.T, s *store.Store) {
 		t.Fatalf("%d identities, want 10: those who lost left some behind", len(all))
 	}
 	kinds := together(func(n int) error {
-		return s.Identities.Link(ctx, all[n].ID, at(1), login("wanted"))
+		return s.Identities.Link(ctx, all[n], at(1), login("wanted"))
 	})
 	if kinds[""] != 1 || kinds[fault.Conflict] != several-1 {
 		t.Fatal("one identity gets a login that several want, got ", kinds)
 	}
+	same, err := s.Identities.Identity(ctx, all[0].ID)
+	ok(t, err)
 	kinds = together(func(n int) error {
-		return s.Identities.Link(ctx, all[0].ID, at(1), directory.Login{Provider: "public", User: numbered("person", n)})
+		return s.Identities.Link(ctx, same, at(1), directory.Login{Provider: "public", User: numbered("person", n)})
 	})
 	if kinds[""] != 1 || kinds[fault.Conflict] != several-1 {
-		t.Fatal("an identity is one person of a provider, got ", kinds)
+		t.Fatal("one of several finds an identity as they all saw it, got ", kinds)
 	}
-	ok(t, s.Identities.Link(ctx, all[1].ID, at(1), directory.Login{Provider: "public", User: "another"}))
+	other, err := s.Identities.Identity(ctx, all[1].ID)
+	ok(t, err)
+	ok(t, s.Identities.Link(ctx, other, at(1), directory.Login{Provider: "public", User: "another"}))
 	refused(t, s.Identities.Merge(ctx, all[1].ID, all[0].ID, at(2), 20), fault.Conflict, "provider")
 	got(t, false)(func() (bool, error) {
 		i, err := s.Identities.Identity(ctx, all[1].ID)
