@@ -16,6 +16,7 @@ import (
 	"github.com/treatyfed/treaty/core/directory"
 	"github.com/treatyfed/treaty/core/token"
 	"github.com/treatyfed/treaty/server/folder"
+	"github.com/treatyfed/treaty/server/names"
 )
 
 // wallClock is a time that a test moves.
@@ -112,7 +113,14 @@ func TestAHostThatCannotBeLookedUpIsNotSoughtElsewhere(t *testing.T) {
 	if s.certifies("acme.okta.com") {
 		t.Error("it is certified")
 	}
-	if s.isOwnIssuer("https://acme.okta.com") {
+	asked := httptest.NewRequest(http.MethodGet, "https://acme.okta.com/x", nil)
+	if at := s.placeOf(asked); at.surface != names.Issuers {
+		t.Errorf("a request to it is for %q", at.surface)
+	}
+	if asked.URL.Path = "/healthz"; s.placeOf(asked).surface != ownSurface {
+		t.Error("nobody can ask for the server's health")
+	}
+	if s.isOwnIssuer(t.Context(), "https://acme.okta.com") {
 		t.Error("it is taken for our own")
 	}
 	h := s.issuerHandler(&url.URL{Scheme: "https", Host: "acme.okta.com", Path: "/x"})

@@ -135,21 +135,21 @@ func withPort(hostport string) string {
 
 // answersItself reports whether an address is one of our own issuers', and not everybody else's. In a hub what
 // lies beside an issuer of ours, on a host that others publish on, too, is not.
-func (s *Server) answersItself(u *url.URL) (bool, error) {
+func (s *Server) answersItself(ctx context.Context, u *url.URL) (bool, error) {
 	if s.answersCloud(u.Host) || s.names.isPublic(u.Host) {
 		return true, nil
 	}
-	hosted, err := s.answersIssuer(u.Host)
-	return hosted && (!s.config.Hub() || s.idp.Answers(context.Background(), u)), err
+	hosted, err := s.hostsIssuer(ctx, u.Host)
+	return hosted && (!s.config.Hub() || s.idp.Answers(ctx, u)), err
 }
 
 // isOwnIssuer reports whether an issuer is one of our own. Of one that cannot be looked up nothing is known.
-func (s *Server) isOwnIssuer(issuer string) bool {
+func (s *Server) isOwnIssuer(ctx context.Context, issuer string) bool {
 	u, err := url.Parse(issuer)
 	if err != nil {
 		return false
 	}
-	own, err := s.answersItself(u)
+	own, err := s.answersItself(ctx, u)
 	return own && err == nil
 }
 
@@ -157,7 +157,7 @@ func (s *Server) isOwnIssuer(issuer string) bool {
 // like any other, by discovery, but without a network. It is nil for everybody else's. What cannot be looked
 // up is not asked of whoever has its name elsewhere.
 func (s *Server) issuerHandler(u *url.URL) http.Handler {
-	own, err := s.answersItself(u)
+	own, err := s.answersItself(context.Background(), u)
 	if err != nil {
 		return http.HandlerFunc(unanswered)
 	}

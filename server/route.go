@@ -30,14 +30,15 @@ type place struct {
 }
 
 // placeOf says where a request belongs. The name of an issuer outside both clouds decides alone, as a
-// cloud's does.
+// cloud's does. Where no name can be looked up no cloud answers in its place: issuers say that something is
+// wrong, and what asks for the server's health learns of it still.
 func (s *Server) placeOf(r *http.Request) place {
+	surface, prefix := surfaceOf(r, !s.config.Hub())
 	if !s.answersCloud(r.Host) {
-		if hosted, _ := s.hostsIssuer(r.Context(), r.Host); hosted {
+		if hosted, err := s.hostsIssuer(r.Context(), r.Host); hosted || err != nil && surface != ownSurface {
 			return place{surface: names.Issuers}
 		}
 	}
-	surface, prefix := surfaceOf(r, !s.config.Hub())
 	return place{surface, prefix}
 }
 

@@ -11,7 +11,6 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -219,18 +218,13 @@ func (x *dynamoCall) permit(ctx context.Context) error {
 	var refusal *dynamoError
 	var decisions []policy.Decision
 	for _, n := range needs {
-		decision, blind, err := x.decide(ctx, n)
+		decision, err := x.decide(ctx, n)
 		if err != nil {
 			return err
 		}
 		decisions = append(decisions, decision)
-		switch {
-		case refusal != nil:
-		case !decision.Allows():
+		if refusal == nil && !decision.Allows() {
 			refusal = coral("AccessDeniedException", op.Denied(op.JSON11, decision, n.resource).Message)
-		case blind != "":
-			refusal = coral("AccessDeniedException", "User: "+decision.Caller+" is not authorized to perform: "+n.action+" on resource: "+n.resource+
-				" because the policy asks for "+blind+", which this request does not show")
 		}
 	}
 	resource := needs[0].resource
@@ -246,36 +240,35 @@ func (x *dynamoCall) permit(ctx context.Context) error {
 	return nil
 }
 
-// decide evaluates one need. blind names a condition key that a policy asks for and that cannot be found
-// out: then an allow does not count, because a condition for all values holds when there are none.
-func (x *dynamoCall) decide(ctx context.Context, n need) (decision policy.Decision, blind string, err error) {
+// decide evaluates one need.
+func (x *dynamoCall) decide(ctx context.Context, n need) (decision policy.Decision, err error) {
 	ask := access.Ask{Subject: x.caller.subject(), Action: n.action, Resource: n.resource, Owner: n.owner, Context: op.GlobalKeys(x.r, x.region(), x.now)}
 	for name, v := range n.keys {
 		ask.Context[name] = v
 	}
 	if decision, err = x.d.Access.Decide(ctx, ask); err != nil {
-		return decision, "", err
+		return decision, err
 	}
 	if n.leading != nil && asks(decision, leadingKeys) {
 		// Which attribute is the partition key, only the table knows; few policies ask for it.
 		values, known, err := n.leading(ctx)
 		if err != nil {
-			return decision, "", err
+			return decision, err
 		}
 		if !known {
-			return decision, leadingKeys, nil
+			return unseen(decision, leadingKeys, "this request"), nil
 		}
 		ask.Context.SetMany(leadingKeys, values...)
 		if decision, err = x.d.Access.Decide(ctx, ask); err != nil {
-			return decision, "", err
+			return decision, err
 		}
 	}
 	for _, key := range n.unseen {
 		if asks(decision, key) {
-			return decision, key, nil
+			return unseen(decision, key, "this request"), nil
 		}
 	}
-	return decision, "", nil
+	return decision, nil
 }
 
 const (
@@ -283,19 +276,6 @@ const (
 	attributes   = "dynamodb:Attributes"
 	returnValues = "dynamodb:ReturnValues"
 )
-
-// asks reports that a policy has a condition on a key in a statement about the request, or a variable.
-func asks(d policy.Decision, key string) bool {
-	begins := func(s string) bool { return len(s) >= len(key) && strings.EqualFold(s[:len(key)], key) }
-	for _, s := range d.Statements {
-		for _, c := range s.Checks {
-			if c.Name == policy.CheckCondition && begins(c.Claim) {
-				return true
-			}
-		}
-	}
-	return slices.ContainsFunc(d.Missing, begins)
-}
 
 // forward sends the request on under the endpoint's own key.
 func (x *dynamoCall) forward(ctx context.Context) (int, []byte, error) {

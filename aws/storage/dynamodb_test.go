@@ -365,6 +365,12 @@ func TestConditionsOfDynamoDBHoldForEveryWayToAnItem(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
+	if _, err := c.ExecuteStatement(ctx, &dynamodb.ExecuteStatementInput{Statement: aws.String(`SELECT plays FROM "music" WHERE artist = 'bob'`)}); code(err) != "AccessDeniedException" {
+		t.Error(err)
+	}
+	if text := w.explainsUnseen("because the policy asks for dynamodb:LeadingKeys, which this request does not show"); !strings.Contains(text, "--  condition dynamodb:LeadingKeys ForAllValues:StringEquals  this request does not show it\n") {
+		t.Errorf("explained as\n%s", text)
+	}
 	described := 0
 	for _, o := range w.backend.called() {
 		if o == "DescribeTable" {

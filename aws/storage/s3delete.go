@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"strings"
 
+	"github.com/treatyfed/treaty/aws/op"
 	"github.com/treatyfed/treaty/core/policy"
 )
 
@@ -21,7 +22,9 @@ func unescapeBoth(a, b string) (string, string, bool) {
 const maxDeletes = 1000
 
 // maxEvidence bounds of how many objects that may go, and of how many that may not, one event keeps the
-// whole decisions: those of a thousand would take megabytes. Of the others it keeps what became of them.
+// whole decisions, two each where retention is bypassed: those of a thousand would take megabytes. Of every
+// object it keeps what became of it, with at most maxKey bytes of key and as much version as policies see;
+// the keys and versions of all of them are no more than the request holds (maxDocument).
 const maxEvidence = 20
 
 // objectResult is what was decided about one of many objects.
@@ -74,7 +77,7 @@ func (x *s3Call) deleteObjects(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		result, alike := objectResult{Key: o.Key, Version: o.VersionId}, len(may.Object)
+		result, alike := objectResult{Key: o.Key, Version: op.Clipped(o.VersionId)}, len(may.Object)
 		if refusal != nil {
 			result.Code, alike = refusal.Code, len(refusals)
 		}

@@ -147,7 +147,8 @@ func (x *s3Call) decide(ctx context.Context, d demand) (decision policy.Decision
 	}
 	if d.target.key != "" && asks(decision, existingTag) {
 		if x.s.Gateway == nil {
-			return decision, x.blind(d, decision), nil
+			decision = unseen(decision, existingTag, "an endpoint elsewhere")
+			return decision, x.denied(d, decision), nil
 		}
 		// Reading an object's tags costs, and few policies ask for them.
 		tags, err := x.s.Gateway.Tags(ctx, d.target.bucket, d.target.key)
@@ -165,15 +166,6 @@ func (x *s3Call) decide(ctx context.Context, d demand) (decision policy.Decision
 		refusal = x.denied(d, decision)
 	}
 	return decision, refusal, nil
-}
-
-// blind refuses what a policy decides by tags that are elsewhere: a Deny for some of them would not be seen.
-func (x *s3Call) blind(d demand, decision policy.Decision) *s3Error {
-	if !decision.Allows() {
-		return x.denied(d, decision)
-	}
-	decision.Because = "because the policy asks for " + strings.TrimSuffix(existingTag, "/") + ", which an endpoint elsewhere does not show"
-	return x.denied(d, decision)
 }
 
 const existingTag = "s3:ExistingObjectTag/"

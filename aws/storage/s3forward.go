@@ -52,6 +52,9 @@ func (x *s3Call) send(ctx context.Context) (*http.Response, error) {
 	if x.operation.copies() {
 		h.Set("X-Amz-Copy-Source", x.source.header())
 	}
+	if x.s.Gateway != nil {
+		x.query.Del("versionId") // "null" (see checkVersion): the object itself, of which the backend knows no version
+	}
 	p := payload{}
 	if x.document == nil {
 		if p, err = x.payload(h); err != nil {

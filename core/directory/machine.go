@@ -17,7 +17,7 @@ type Machine struct {
 	System       string   `json:"system,omitempty"`     // object id of its system-assigned identity, "" for none
 	Identities   []string `json:"identities,omitempty"` // ARM ids of user-assigned identities
 	// Principals are the object ids, by ARM id, that those identities had when they were assigned: one that is
-	// made anew under an old name is another. Machines of older versions have none.
+	// made anew under an old name is another, which is not the machine's. Machines of older versions have none.
 	Principals map[string]string `json:"principals,omitempty"`
 	CreatedAt  time.Time         `json:"createdAt"`
 	Version    int64             `json:"-"`

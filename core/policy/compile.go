@@ -154,7 +154,7 @@ func (c *compiled) fitsAction(t *target) bool {
 // sameService reports whether an action of the request's service is named at all.
 func (c *compiled) sameService(t *target) bool {
 	for i := range c.actions {
-		if c.actions[i].vendor == t.vendor {
+		if v := c.actions[i].vendor; v == "*" || v == t.vendor {
 			return true
 		}
 	}

@@ -26,6 +26,7 @@ func TestARefusalShowsWhatNearlyAllowed(t *testing.T) {
 		{"Sid": "Resource", "Effect": "Allow", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::b"},
 		{"Sid": "OtherService", "Effect": "Allow", "Action": "sqs:*", "Resource": "*"},
 		{"Sid": "ActionAndResource", "Effect": "Allow", "Action": "s3:PutObject", "Resource": "arn:aws:s3:::c/*"},
+		{"Sid": "ActionOfAnyService", "Effect": "Allow", "Action": "*:Put*", "Resource": "*"},
 		{"Sid": "DenyElsewhere", "Effect": "Deny", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::c/*"},
 		{"Sid": "DenyOtherwise", "Effect": "Deny", "Action": "s3:GetObject", "Resource": "*", "Condition": {"Bool": {"aws:SecureTransport": "false"}}}
 	]`)
@@ -36,7 +37,7 @@ func TestARefusalShowsWhatNearlyAllowed(t *testing.T) {
 			t.Errorf("%+v", m)
 		}
 	}
-	if want := []string{"Condition", "Action", "Resource", "DenyOtherwise"}; !slices.Equal(sids, want) {
+	if want := []string{"Condition", "Action", "Resource", "ActionOfAnyService", "DenyOtherwise"}; !slices.Equal(sids, want) {
 		t.Fatalf("statements %q, want %q", sids, want)
 	}
 	if want := []string{"aws:PrincipalTag/team", "aws:SecureTransport"}; !slices.Equal(d.Missing, want) {

@@ -59,7 +59,7 @@ type Discovery struct {
 	// Own reports whether an issuer answers in this process; nil is none. Asking such a one is cheap, and what
 	// it does not answer for has been deleted, maybe by another replica: its keys live for Refetch, and never
 	// serve when it fails.
-	Own func(issuer string) bool
+	Own func(ctx context.Context, issuer string) bool
 	// Now measures the age of what is cached. It is the machine's clock even where tokens are judged by
 	// a clock that was frozen or advanced.
 	Now func() time.Time
@@ -156,7 +156,7 @@ func (d *Discovery) get(ctx context.Context, a asked, kid string) (Published, er
 	switch {
 	case known == nil:
 	case known.resting(now):
-		return d.answer(a, known, now)
+		return d.answer(ctx, a, known, now)
 	case known.fetchedAt.IsZero() || !within(now, known.fetchedAt, d.life(known)):
 	case kid == "" || known.has(kid) || within(now, known.extraAt, cmp.Or(d.Refetch, DefaultRefetch)):
 		return known.Published, nil
@@ -167,7 +167,7 @@ func (d *Discovery) get(ctx context.Context, a asked, kid string) (Published, er
 	if err != nil {
 		return Published{}, err
 	}
-	return d.answer(a, fresh, d.Now())
+	return d.answer(ctx, a, fresh, d.Now())
 }
 
 // again gives the keys if they are others than failed, and reads them anew for that when it is time.
@@ -194,8 +194,8 @@ func same(a, b []PublicKey) bool {
 }
 
 // answer gives the keys, or stale ones in place of a failure, but for an issuer that has become our own.
-func (d *Discovery) answer(a asked, p *published, now time.Time) (Published, error) {
-	if p.err != nil && (!within(now, p.fetchedAt, cmp.Or(d.Stale, DefaultStale)) || d.own(a)) {
+func (d *Discovery) answer(ctx context.Context, a asked, p *published, now time.Time) (Published, error) {
+	if p.err != nil && (!within(now, p.fetchedAt, cmp.Or(d.Stale, DefaultStale)) || d.own(ctx, a)) {
 		return Published{}, p.err
 	}
 	out := p.Published
@@ -231,7 +231,7 @@ func (d *Discovery) renew(ctx context.Context, a asked, extra bool) *published {
 	d.mu.Lock()
 	resets := d.resets
 	d.mu.Unlock()
-	own := d.own(a) // before it is asked: it may be deleted meanwhile
+	own := d.own(ctx, a) // before it is asked: it may be deleted meanwhile
 	got, err := d.fetch(ctx, a)
 	now := d.Now()
 	d.mu.Lock()
@@ -257,7 +257,9 @@ func (d *Discovery) backOff() backOff {
 	return backOff{cmp.Or(d.NegativeTTL, DefaultNegativeTTL), cmp.Or(d.MaxNegativeTTL, DefaultMaxNegativeTTL)}
 }
 
-func (d *Discovery) own(a asked) bool { return d.Own != nil && d.Own(a.issuer) }
+func (d *Discovery) own(ctx context.Context, a asked) bool {
+	return d.Own != nil && d.Own(ctx, a.issuer)
+}
 
 // life is how long keys serve without being asked for again.
 func (d *Discovery) life(p *published) time.Duration {

@@ -1,6 +1,7 @@
 package token_test
 
 import (
+	"context"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -72,7 +73,7 @@ func TestADeletedIssuersKeysEndAtEveryReplica(t *testing.T) {
 	c, w := newClock(), &web{}
 	var gone atomic.Bool
 	replica := func() *token.Discovery {
-		return &token.Discovery{Fetcher: w, Now: c.now, Own: func(i string) bool { return i == issuer && !gone.Load() }}
+		return &token.Discovery{Fetcher: w, Now: c.now, Own: func(_ context.Context, i string) bool { return i == issuer && !gone.Load() }}
 	}
 	const foreign = "https://foreign.example"
 	one, other := replica(), replica()
@@ -115,7 +116,7 @@ func TestKeysOfOneThatHasBecomeOurOwnDoNotServeWhenItFails(t *testing.T) {
 	t.Parallel()
 	c, w := newClock(), &web{}
 	var own atomic.Bool
-	d := &token.Discovery{Fetcher: w, Now: c.now, Own: func(string) bool { return own.Load() }}
+	d := &token.Discovery{Fetcher: w, Now: c.now, Own: func(context.Context, string) bool { return own.Load() }}
 	w.publish(t, issuer, jwk(t, "k1"))
 	if _, err := d.PublicKeys(t.Context(), issuer, ""); err != nil {
 		t.Fatal(err)

@@ -64,7 +64,7 @@ func (t Target) refuseHost(host string) string {
 		return host + " answers as the cloud's own here, an issuer would never be asked"
 	case t.IssuerBase != "" && (err != nil || idp.PlaceHost(base.Host) == host):
 		return host + " is this server's own: there an issuer is at " + t.IssuerBase + "/NAME, by its name"
-	case noAddress != nil && !strings.Contains(name, ".") && !names.Loopback(name):
+	case t.IssuerBase == "" && noAddress != nil && !strings.Contains(name, ".") && !names.Loopback(name):
 		return host + " is a name of one label, and would stand for all names below it"
 	}
 	return ""

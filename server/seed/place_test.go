@@ -33,11 +33,11 @@ func TestWhereAnIssuerCanBe(t *testing.T) {
 		{hub, "https://HUB.example.org:443/graph/x", "server's own"},
 		{hub, "https://hub.example.org./account-tokens/x", "server's own"},
 		{hub, "https://hub.example.org", "server's own"},
-		{hub, "https://com/x", "one label"},
+		{hub, "https://keycloak/realms/x", ""}, // it certifies nobody
 		{intranet, "", ""},
 		{intranet, intranet + "/ci", ""},
 		{intranet, "https://treaty:8443/graph/x", "server's own"},
-		{intranet, "https://treaty/idp/ci", "one label"},
+		{intranet, "https://treaty/idp/ci", ""}, // another server
 	} {
 		to.IssuerBase = c.base
 		_, err := to.Issuer(Issuer{Name: "ci", URL: c.url}, directory.Issuer{})
