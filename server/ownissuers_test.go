@@ -9,33 +9,15 @@ import (
 	"net/url"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/treatyfed/treaty/core/directory"
 	"github.com/treatyfed/treaty/core/token"
+	"github.com/treatyfed/treaty/server/clock"
 	"github.com/treatyfed/treaty/server/folder"
 	"github.com/treatyfed/treaty/server/names"
 )
-
-// wallClock is a time that a test moves.
-type wallClock struct {
-	mu sync.Mutex
-	at time.Time
-}
-
-func (c *wallClock) now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.at
-}
-
-func (c *wallClock) advance(d time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.at = c.at.Add(d)
-}
 
 func isHub(c *Config) { c.PublicURL = "https://localhost:8443" }
 
@@ -43,8 +25,8 @@ func isHub(c *Config) { c.PublicURL = "https://localhost:8443" }
 func TestAnIssuerThatAnotherReplicaDeletedIsNotKnownForLong(t *testing.T) {
 	t.Parallel()
 	for name, mode := range map[string]func(*Config){"hub": isHub, "twin": func(*Config) {}} {
-		wall := &wallClock{at: time.Unix(1_800_000_000, 0)}
-		s := memory(t, mode, func(c *Config) { c.Wall = wall.now })
+		wall := clock.Frozen(time.Unix(1_800_000_000, 0))
+		s := memory(t, mode, func(c *Config) { c.Wall = wall.Now })
 		address, below := "https://localhost:8443/idp/ci", ""
 		if name == "twin" { // whose host goes on to be answered, so that nobody else is asked
 			address, below = "https://ci.example.com/x", `,"url":"https://ci.example.com/x"`
@@ -62,7 +44,7 @@ func TestAnIssuerThatAnotherReplicaDeletedIsNotKnownForLong(t *testing.T) {
 		if err := s.store.Issuers.DeleteIssuer(t.Context(), "ci"); err != nil {
 			t.Fatal(err)
 		}
-		wall.advance(token.DefaultRefetch)
+		wall.Advance(token.DefaultRefetch)
 		for range 2 {
 			if one, other := known(); one == nil || other == nil {
 				t.Errorf("%s: its keys still serve", name)
@@ -73,8 +55,8 @@ func TestAnIssuerThatAnotherReplicaDeletedIsNotKnownForLong(t *testing.T) {
 
 func TestTokensOfEachOfSeveralRotationsAreGood(t *testing.T) {
 	t.Parallel()
-	wall := &wallClock{at: time.Unix(1_800_000_000, 0)}
-	s := memory(t, isHub, func(c *Config) { c.Wall = wall.now })
+	wall := clock.Frozen(time.Unix(1_800_000_000, 0))
+	s := memory(t, isHub, func(c *Config) { c.Wall = wall.Now })
 	ordered[IssuerView](t, s, "POST", "issuers", `{"name":"ci"}`)
 	const address, ring = "https://localhost:8443/idp/ci", "idp-rsa/ci"
 	for n := range 3 { // all within what an unknown key may cost a request of the issuer for

@@ -45,7 +45,7 @@ func TestReplicasThatBeginTogetherMakeOneSeed(t *testing.T) {
 	t.Parallel()
 	p := storetest.StartPostgres(t)
 	for range 5 {
-		servers := beginTogether(t, p.DSN(t), 3)
+		servers := beginTogether(t, p.DSN(t), crowded, 3)
 		if t.Failed() {
 			return
 		}
@@ -73,8 +73,8 @@ func TestReplicasThatBeginTogetherMakeOneSeed(t *testing.T) {
 	}
 }
 
-// beginTogether starts servers with one master key on one database at the same time.
-func beginTogether(t *testing.T, dsn string, n int) []*Server {
+// beginTogether starts servers with one master key and one seed on one database at the same time.
+func beginTogether(t *testing.T, dsn, seed string, n int) []*Server {
 	t.Helper()
 	master := func(name string) string {
 		return map[string]string{folder.MasterVariable: strings.Repeat("ab", 32)}[name]
@@ -82,7 +82,7 @@ func beginTogether(t *testing.T, dsn string, n int) []*Server {
 	servers, failures := make([]*Server, n), make([]error, n)
 	var wg sync.WaitGroup
 	for i := range servers {
-		c := Config{Getenv: master, Document: document(t, crowded)}
+		c := Config{Getenv: master, Document: document(t, seed)}
 		c.Listen, c.Proxy, c.Database = "127.0.0.1:0", "127.0.0.1:0", dsn
 		dir := filepath.Join(t.TempDir(), "data")
 		wg.Go(func() {

@@ -1,17 +1,13 @@
 package server
 
 import (
-	"context"
-	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"io"
 	"net/http"
 	"net/url"
 	"os"
-	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/treatyfed/treaty/server/config"
@@ -197,26 +193,7 @@ func TestThePlainListenerServesAWSOnly(t *testing.T) {
 func TestReplicasShareAPostgreSQL(t *testing.T) {
 	t.Parallel()
 	dsn := storetest.StartPostgres(t).DSN(t)
-	master := func(name string) string {
-		return map[string]string{folder.MasterVariable: strings.Repeat("ab", 32)}[name]
-	}
-	servers := make([]*Server, 2)
-	var wg sync.WaitGroup
-	for i := range servers {
-		wg.Go(func() {
-			f, err := folder.Open(filepath.Join(t.TempDir(), "data"), false, master, rand.Reader)
-			if err != nil {
-				t.Error(err)
-				return
-			}
-			c := Config{Folder: f, Getenv: master, Document: document(t, contoso)}
-			c.Listen, c.Proxy, c.Database = "127.0.0.1:0", "127.0.0.1:0", dsn
-			if servers[i], err = New(context.Background(), c); err != nil {
-				t.Error(err)
-			}
-		})
-	}
-	wg.Wait()
+	servers := beginTogether(t, dsn, contoso, 2)
 	if t.Failed() {
 		return
 	}

@@ -9,7 +9,6 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
-	"github.com/aws/aws-sdk-go-v2/service/cognitoidentity"
 	"github.com/manicminer/hamilton/msgraph"
 	"github.com/manicminer/hamilton/odata"
 	"golang.org/x/oauth2"
@@ -54,14 +53,9 @@ func newTerraform(t *testing.T) *terraform {
 	for _, permission := range []string{"Application.ReadWrite.All", "AppRoleAssignment.ReadWrite.All", "Directory.Read.All"} {
 		tt.Grant(app, permission)
 	}
-	assertion := func(ctx context.Context) (string, error) {
-		out, err := cognitoidentity.NewFromConfig(tt.AWSConfig).GetOpenIdTokenForDeveloperIdentity(ctx, &cognitoidentity.GetOpenIdTokenForDeveloperIdentityInput{
-			IdentityPoolId: &pool.ID, Logins: map[string]string{"my.dev.provider": "runner"},
-		})
-		if err != nil {
-			return "", err
-		}
-		return *out.Token, nil
+	assertion := func(context.Context) (string, error) {
+		_, token := tt.DeveloperToken(pool, "runner")
+		return token, nil
 	}
 	credential, err := azidentity.NewClientAssertionCredential(tt.TenantID, app.ClientID, assertion, &azidentity.ClientAssertionCredentialOptions{
 		ClientOptions: azcore.ClientOptions{Transport: tt.HTTPClient},

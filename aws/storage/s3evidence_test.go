@@ -3,7 +3,6 @@ package storage
 import (
 	"encoding/json"
 	"fmt"
-	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -21,10 +20,7 @@ import (
 func TestConditionsOnTagsRefuseForAnEndpointElsewhere(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	back := &elsewhere{t: t}
-	back.server = httptest.NewServer(back)
-	t.Cleanup(back.server.Close)
-	w.elsewhere(t, back)
+	back := w.elsewhere(t)
 	s, token := w.session(nil, `{"Version":"2012-10-17","Statement":[
 		{"Effect":"Allow","Action":"s3:*","Resource":["arn:aws:s3:::data","arn:aws:s3:::data/*"]},
 		{"Effect":"Allow","Action":"s3:GetObject","Resource":"*","Condition":{"StringEquals":{"aws:PrincipalTag/team":"red"}}},

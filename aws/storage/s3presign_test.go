@@ -3,7 +3,6 @@ package storage
 import (
 	"io"
 	"net/http"
-	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
@@ -130,10 +129,7 @@ func TestHeadersInAPresignedQueryCount(t *testing.T) {
 func TestWhatIsHoistedGoesToAnEndpointElsewhereAsHeaders(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	back := &elsewhere{t: t}
-	back.server = httptest.NewServer(back)
-	t.Cleanup(back.server.Close)
-	w.elsewhere(t, back)
+	back := w.elsewhere(t)
 	for _, c := range []struct {
 		query url.Values
 		want  map[string]string // headers

@@ -285,20 +285,21 @@ func (e *elsewhere) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // elsewhere puts the gate before an endpoint.
-func (w *world) elsewhere(t *testing.T, back *elsewhere) {
+func (w *world) elsewhere(t *testing.T) *elsewhere {
 	t.Helper()
+	back := &elsewhere{t: t}
+	back.server = httptest.NewServer(back)
+	t.Cleanup(back.server.Close)
 	u, err := url.Parse(back.server.URL + "/prefix/")
 	must(t, err)
 	w.s3 = &S3{Endpoint: &Endpoint{URL: u, Region: "local-1", AccessKeyID: backendKey, SecretAccessKey: backendSecret, Account: account, Wall: time.Now}, Access: w.access, Audit: w, Region: "us-east-1", Now: w.now, Wall: time.Now}
+	return back
 }
 
 func TestAnEndpointElsewhereIsCalledWithItsOwnKey(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	back := &elsewhere{t: t}
-	back.server = httptest.NewServer(back)
-	t.Cleanup(back.server.Close)
-	w.elsewhere(t, back)
+	back := w.elsewhere(t)
 	s, token := w.session(nil, `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:*","Resource":["arn:aws:s3:::data","arn:aws:s3:::data/*"]},{"Effect":"Deny","Action":"s3:GetObject","Resource":"arn:aws:s3:::data/secret*"}]}`)
 	c, ctx := w.client(s.KeyID, s.Secret.Reveal(), token), context.Background()
 	must(t, put(t, c, "data", "dir/a b", []byte("body")))

@@ -119,16 +119,21 @@ func (s *Service) expandObject(ctx context.Context, c *call, o object, item map[
 
 func (s *Service) listOwners(kind string) func(context.Context, *call, *byKey) (*answer, error) {
 	return func(ctx context.Context, c *call, in *byKey) (*answer, error) {
-		o, err := s.permitted(ctx, c, kind, in.Key, readApplications)
-		if err != nil {
-			return nil, err
-		}
-		owners, err := s.ownersOf(ctx, c, o, maxOwners)
-		if err != nil {
-			return nil, err
-		}
-		return s.list(ctx, c, collection{typ: directoryObjects, context: "directoryObjects", fetch: inMemory(owners)})
+		return s.owners(ctx, c, kind, in.Key, "directoryObjects")
 	}
+}
+
+// owners lists the owners of an object; of is what stands behind "$metadata#".
+func (s *Service) owners(ctx context.Context, c *call, kind, key, of string) (*answer, error) {
+	o, err := s.permitted(ctx, c, kind, key, readApplications)
+	if err != nil {
+		return nil, err
+	}
+	owners, err := s.ownersOf(ctx, c, o, maxOwners)
+	if err != nil {
+		return nil, err
+	}
+	return s.list(ctx, c, collection{typ: directoryObjects, context: of, fetch: inMemory(owners)})
 }
 
 // ownable refuses what cannot own: owners are users and service principals of the tenant.

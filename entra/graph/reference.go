@@ -18,15 +18,7 @@ func (s *Service) listOwnerReferences(kind string) func(context.Context, *call, 
 		for _, name := range []string{"$select", "select", "$expand", "expand"} {
 			delete(plain.params, name)
 		}
-		o, err := s.permitted(ctx, c, kind, in.Key, readApplications)
-		if err != nil {
-			return nil, err
-		}
-		owners, err := s.ownersOf(ctx, c, o, maxOwners)
-		if err != nil {
-			return nil, err
-		}
-		a, err := s.list(ctx, &plain, collection{typ: directoryObjects, context: "Collection($ref)", fetch: inMemory(owners)})
+		a, err := s.owners(ctx, &plain, kind, in.Key, "Collection($ref)")
 		if err != nil {
 			return nil, err
 		}

@@ -16,6 +16,9 @@ import (
 // "Deleting object versions from a versioning-enabled bucket").
 const onlyVersion = "null"
 
+// another reports a version that no object has here.
+func another(version string) bool { return version != "" && version != onlyVersion }
+
 func (r *rooted) PutObject(ctx context.Context, in s3response.PutObjectInput) (s3response.PutObjectOutput, error) {
 	in.Bucket, in.Body = r.at(in.Bucket), entire(in.Body, in.ContentLength)
 	out, err := r.disk.PutObject(ctx, in)
@@ -79,7 +82,7 @@ func (r *rooted) ListObjectVersions(ctx context.Context, in *s3.ListObjectVersio
 
 // DeleteObject deletes the one version that there is. For any other the backend would delete that.
 func (r *rooted) DeleteObject(ctx context.Context, in *s3.DeleteObjectInput) (*s3.DeleteObjectOutput, error) {
-	if version := backend.GetStringFromPtr(in.VersionId); version != "" && version != onlyVersion {
+	if version := backend.GetStringFromPtr(in.VersionId); another(version) {
 		return nil, s3err.GetInvalidArgumentErr(s3err.InvalidArgVersionId, version)
 	}
 	v := *in
@@ -90,7 +93,7 @@ func (r *rooted) DeleteObject(ctx context.Context, in *s3.DeleteObjectInput) (*s
 
 func (r *rooted) DeleteObjects(ctx context.Context, in *s3.DeleteObjectsInput) (s3response.DeleteResult, error) {
 	for _, o := range in.Delete.Objects {
-		if version := backend.GetStringFromPtr(o.VersionId); version != "" && version != onlyVersion {
+		if version := backend.GetStringFromPtr(o.VersionId); another(version) {
 			return s3response.DeleteResult{}, s3err.GetInvalidArgumentErr(s3err.InvalidArgVersionId, version)
 		}
 	}

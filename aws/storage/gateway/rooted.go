@@ -86,7 +86,7 @@ func (r *rooted) source(copySource *string) (*string, error) {
 	}
 	up := strings.Repeat("../", strings.Count(dir, "/")+maxLinks)
 	from := up + r.path(bucket)[1:] + "/" + key
-	if version != "" && version != onlyVersion { // the backend refuses it: there are none
+	if another(version) { // the backend refuses it: there are none
 		from += "?versionId=" + version
 	}
 	return new(url.QueryEscape(from)), nil
